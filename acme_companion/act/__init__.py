@@ -1,0 +1,1 @@
+"""Changes the world and decides nothing."""

@@ -1,0 +1,1 @@
+"""Ways to show the CA that a name is ours."""

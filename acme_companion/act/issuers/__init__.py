@@ -1,0 +1,1 @@
+"""Certificates that need no CA."""

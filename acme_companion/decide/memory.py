@@ -1,0 +1,100 @@
+"""What is remembered between cycles. Losing it costs knowledge, never a certificate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from acme_companion.decide.pair import Certificate
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """Failures in a row of one lineage or name: how many, when the last was, until when to wait, and the sentence."""
+
+    count: int
+    last: datetime
+    wait_until: datetime
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """What is known of one CA (by its directory URL), so that a cycle with nothing to do need not ask again.
+
+    `account_uri`: our account URL there (RFC 8555 section 7.3), empty before registration; `contact`: the contact last sent.
+    `caa_identities`: the domains that CAA records must name (`meta.caaIdentities`), empty when the CA tells none.
+    `renewal_info`: the CA's renewalInfo URL (RFC 9773), empty when it has none.
+    """
+
+    account_uri: str = ""
+    contact: str | None = None
+    caa_identities: tuple[str, ...] = ()
+    renewal_info: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RenewalWindow:
+    """The CA's suggested window for one certificate (RFC 9773) and the moment in it that our dice chose, once.
+
+    `ask_again`: not before this time. `explanation`: the CA's page about it, untrusted text.
+    """
+
+    start: datetime
+    end: datetime
+    chosen: datetime
+    ask_again: datetime
+    explanation: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """The companion's own state, one value, written whole.
+
+    `issued`: fingerprints of every leaf that we issued or adopted, with the directory URL it came from ("" when
+    self-signed or adopted). `lineage_failures`, `name_failures`: by first name and by name (refusals of the CA).
+    `not_ready_since`: when a name first looked not ready, without a ready look since. `windows`: by fingerprint.
+    `authorities`: by directory URL. `undeployed`: first names of lineages whose switch the siblings have not yet been
+    seen to serve. `own_addresses`: the last public addresses that were learnt, as text.
+    """
+
+    issued: Mapping[str, str] = field(default_factory=dict)
+    lineage_failures: Mapping[str, Failures] = field(default_factory=dict)
+    name_failures: Mapping[str, Failures] = field(default_factory=dict)
+    not_ready_since: Mapping[str, datetime] = field(default_factory=dict)
+    windows: Mapping[str, RenewalWindow] = field(default_factory=dict)
+    authorities: Mapping[str, Authority] = field(default_factory=dict)
+    undeployed: tuple[str, ...] = ()
+    own_addresses: tuple[str, ...] = ()
+    own_addresses_at: datetime | None = None
+    last_success: datetime | None = None
+    schema: int = SCHEMA
+
+
+@dataclass(frozen=True, slots=True)
+class HeldLineage:
+    """One directory of the volume that holds a certificate. `certificate` is None when its files are damaged (`damage`)."""
+
+    directory: str
+    certificate: Certificate | None
+    damage: str = ""
+    generations: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the volume holds now. `server` is the pair in `cert.pem`/`key.pem`, None when there is none.
+
+    `server_is_ours`: its fingerprint is in our memory, or it is the same as a lineage's that an ACME client made
+    (`domains` and `acme.csr` beside it), or it is the snake-oil pair that the stack ships.
+    """
+
+    server: Certificate | None = None
+    server_damage: str = ""
+    server_is_ours: bool = True
+    lineages: tuple[HeldLineage, ...] = ()
+    force_renew: bool = False
+    memory: Memory = field(default_factory=Memory)

@@ -1,0 +1,168 @@
+"""Every door to the outside. `World` holds them all; only the command line builds one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager, AbstractContextManager
+    from datetime import datetime
+
+    from acme_companion.decide.deployment import Action
+    from acme_companion.decide.facts import (
+        Endpoint,
+        MailDomains,
+        NameFacts,
+        OwnAddresses,
+        ServedByEndpoint,
+        Sibling,
+        Unanswered,
+    )
+    from acme_companion.decide.memory import Authority, Held, Memory
+    from acme_companion.decide.names import Name
+    from acme_companion.decide.pair import Pair
+    from acme_companion.decide.renewal import RenewalAdvice
+
+
+class Clock(Protocol):
+    """The only one who knows the time."""
+
+    def now(self) -> datetime:
+        """Wall clock, aware UTC: for validity and schedules, never for time limits."""
+
+    def monotonic(self) -> float:
+        """Seconds that never run backwards: for time limits."""
+
+    async def sleep(self, seconds: float) -> None: ...
+
+
+class Dice(Protocol):
+    """The only source of chance in decisions: jitter, the moment in a renewal window."""
+
+    def between(self, low: float, high: float) -> float: ...
+
+
+class Log(Protocol):
+    """Plain lines for people. The text may hold untrusted parts: the implementation escapes it into one line."""
+
+    def debug(self, text: str, /) -> None: ...
+    def info(self, text: str, /) -> None: ...
+    def warning(self, text: str, /) -> None: ...
+    def error(self, text: str, /) -> None: ...
+
+
+class Responder(Protocol):
+    """Serves http-01 challenge files (RFC 8555 section 8.3) and our own probe file."""
+
+    def present(self, token: str, content: str) -> None:
+        """Make `content` available at `/.well-known/acme-challenge/<token>`; returns quickly; raises `NotYet`."""
+
+    def clean_up(self, token: str) -> None:
+        """Take it away again; MUST work even if `present` failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A checked certificate: chain (leaf first) and CSR as PEM, and the names that the CA refused, each with its sentence."""
+
+    chain_pem: bytes
+    csr_pem: bytes
+    left_out: Mapping[Name, str]
+
+
+class CertificateAuthority(Protocol):
+    """One open session with a CA."""
+
+    async def knowledge(self) -> Authority:
+        """What the CA's directory and our account there say; raises `NotYet`."""
+
+    async def issue(
+        self, names: Sequence[Name], required: Collection[Name], key_pem: bytes, replaces: str
+    ) -> Issued:
+        """Order a certificate for `names` and check it before it is believed.
+
+        A name that the CA refuses is left out and the order placed again, unless it is in `required` or nothing would be
+        left. `replaces` is the CertID of the predecessor (RFC 9773 section 5) or empty. Raises `NameRefusals`, `Refused`, `NotYet`.
+        """
+
+
+class Store(Protocol):
+    """The shared volume. Every method raises `Damaged` with path and reason when the disk says no."""
+
+    def lock(self) -> AbstractContextManager[None]:
+        """Hold the volume for this process; raises `Busy`. Finishes a switch that was interrupted."""
+
+    def read(self) -> Held: ...
+    def remember(self, memory: Memory) -> None: ...
+
+    def bootstrap(self, hostname: Name, now: datetime) -> tuple[str, ...]:
+        """Whatever siblings need before they can start (a self-signed pair, `dhparams.pem`); what was made, as sentences."""
+
+    def write_probe(self) -> None:
+        """Show that the volume takes data, before a certificate is spent on it."""
+
+    def account_key(self) -> bytes:
+        """The ACME account key as PEM, made on first use."""
+
+    def certificate_key(self) -> bytes:
+        """The private key shared by all certificates as PEM, made on first use and kept over renewals."""
+
+    def switch(
+        self,
+        directory: str,
+        pair: Pair,
+        names: Sequence[Name],
+        csr_pem: bytes,
+        *,
+        server: bool,
+        now: datetime,
+    ) -> None:
+        """Make `pair` the one that siblings read from `directory` (and from the top of the volume if `server`), all or nothing.
+
+        The pair that was there becomes the newest generation.
+        """
+
+    def roll_back(self, directory: str, *, server: bool, now: datetime) -> bool:
+        """Bring the newest generation back; False when there is none."""
+
+    def archive(self, directory: str, now: datetime) -> None:
+        """Move an orphaned lineage below `backups/`."""
+
+    def end_force_renew(self) -> None: ...
+
+
+class Siblings(Protocol):
+    """The containers that use the pairs, through the Docker API. Every method raises `NotYet` with what to do about it."""
+
+    async def list(self) -> tuple[Sibling, ...]: ...
+    async def act(self, sibling: Sibling, action: Action) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeFile:
+    """A file of ours that must come back from every name; both parts are random."""
+
+    token: str
+    content: str
+
+
+@dataclass(frozen=True)
+class World:
+    """All doors at once. A door with one implementation is a function."""
+
+    clock: Clock
+    dice: Dice
+    log: Log
+    store: Store
+    siblings: Siblings
+    responding: Callable[[], AbstractAsyncContextManager[Responder]]
+    authority: Callable[[Authority, bytes, Responder], AbstractAsyncContextManager[CertificateAuthority]]
+    mail_domains: Callable[[], Awaitable[MailDomains]]
+    own_addresses: Callable[[OwnAddresses], Awaitable[OwnAddresses]]
+    look_at_names: Callable[
+        [Iterable[Name], OwnAddresses, ProbeFile | None], Awaitable[Mapping[Name, NameFacts]]
+    ]
+    renewal_advice: Callable[[str], Awaitable[RenewalAdvice | Unanswered]]
+    served: Callable[[Iterable[Endpoint]], Awaitable[ServedByEndpoint]]

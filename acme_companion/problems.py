@@ -1,0 +1,58 @@
+"""Everything that can go wrong and that an operator should read.
+
+The type says what to do next; the text is one clear sentence: what, where, and what to do.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from acme_companion.decide.names import Name
+
+
+class Problem(Exception):
+    """Something an operator should read."""
+
+
+class SettingsWrong(Problem):
+    """The settings contradict themselves; waiting will not help.
+
+    `complaints` holds every one of them, each with its place (`mail.conf:3` or `environment`).
+    """
+
+    def __init__(self, complaints: Sequence[str]) -> None:
+        count = f"{len(complaints)} problem" + ("s" if len(complaints) != 1 else "")
+        super().__init__("\n  ".join([f"settings: {count}", *complaints]))
+        self.complaints = tuple(complaints)
+
+
+class NotYet(Problem):
+    """The world is not ready; the same step may work later, not before `retry_at` if the other side named it."""
+
+    def __init__(self, text: str, *, retry_at: datetime | None = None) -> None:
+        super().__init__(text)
+        self.retry_at = retry_at
+
+
+class Refused(Problem):
+    """The CA said no; the text carries the CA's own sentence. The same request will be refused again."""
+
+
+class Damaged(Problem):
+    """Our own files contradict each other, or cannot be read or written; nothing was touched."""
+
+
+class Busy(Problem):
+    """Another companion holds the lock of the volume."""
+
+
+class NameRefusals(Refused):
+    """The CA refused names without which the certificate is not wanted; `by_name` has its sentence for each."""
+
+    def __init__(self, text: str, by_name: Mapping[Name, str]) -> None:
+        super().__init__(text)
+        self.by_name = dict(by_name)

@@ -1,0 +1,1 @@
+"""Speaks: the log, mailcow's Redis lists."""
