@@ -17,9 +17,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 TESTBED = Path(__file__).resolve().parent.parent / ".testbed"
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
@@ -52,7 +55,10 @@ def download_and_unpack(packages: Sequence[str], testbed: Path) -> None:
         options = second_state(state, source)
         print(f"reading the package list of Debian {SUITE}", flush=True)
         # Error-Mode=any: without it apt-get update answers 0 when the mirror could not be reached.
-        run(["apt-get", *options, "-qq", "-o", "APT::Update::Error-Mode=any", "update"], "read the package list")
+        run(
+            ["apt-get", *options, "-qq", "-o", "APT::Update::Error-Mode=any", "update"],
+            "read the package list",
+        )
         print(f"downloading {', '.join(packages)}", flush=True)
         debs = state / "debs"
         debs.mkdir()
@@ -70,7 +76,9 @@ def second_state(state: Path, source: str) -> list[str]:
     for part in ("lists/partial", "cache/archives/partial"):
         (state / part).mkdir(parents=True)
     (state / "status").touch()
-    (state / "sources.list").write_text(f"deb [signed-by={KEYRING}] {source} {SUITE} main\n", encoding="utf-8")
+    (state / "sources.list").write_text(
+        f"deb [signed-by={KEYRING}] {source} {SUITE} main\n", encoding="utf-8"
+    )
     settings = {
         "Dir::Etc::SourceList": state / "sources.list",
         "Dir::Etc::SourceParts": "/dev/null",
@@ -95,14 +103,18 @@ def mirror() -> str:
         run(["apt-get", "-qq", "update"], "read the machine's own package lists")
         found = archives()
     if not found:
-        raise Unavailable("apt on this machine knows no Debian archive (no source whose address ends in /debian)")
+        raise Unavailable(
+            "apt on this machine knows no Debian archive (no source whose address ends in /debian)"
+        )
     return found[0]
 
 
 def archives() -> list[str]:
     """List the addresses of Debian archives that apt uses now."""
     answer = run(["apt-get", "indextargets", "--format", "$(REPO_URI)"], "ask apt for its sources")
-    return sorted({line.strip() for line in answer.splitlines() if line.strip().rstrip("/").endswith("/debian")})
+    return sorted(
+        {line.strip() for line in answer.splitlines() if line.strip().rstrip("/").endswith("/debian")}
+    )
 
 
 def run(command: Sequence[str], purpose: str, folder: Path | None = None) -> str:
@@ -110,15 +122,21 @@ def run(command: Sequence[str], purpose: str, folder: Path | None = None) -> str
     environment = {**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
     try:
         done = subprocess.run(
-            command, cwd=folder, env=environment, capture_output=True, text=True, timeout=APT_LIMIT, check=False
+            command,
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=APT_LIMIT,
+            check=False,
         )
     except FileNotFoundError:
         raise Unavailable(f"cannot {purpose}: {command[0]} is not installed") from None
     except subprocess.TimeoutExpired:
         raise Unavailable(f"cannot {purpose}: no end after {APT_LIMIT} seconds") from None
     if done.returncode != 0:
-        said = [line for line in done.stderr.splitlines() if line.startswith("E: ")] or done.stderr.splitlines()
-        raise Unavailable(f"cannot {purpose}: {said[0].removeprefix('E: ') if said else f'exit code {done.returncode}'}")
+        said = [line.removeprefix("E: ") for line in done.stderr.splitlines() if not line.startswith("W: ")]
+        raise Unavailable(f"cannot {purpose}: {said[0] if said else f'exit code {done.returncode}'}")
     return done.stdout
 
 
@@ -139,7 +157,9 @@ def only_one(lock: Path) -> Iterator[None]:
 
 def main() -> int:
     """Fetch the packages named on the command line."""
-    parser = argparse.ArgumentParser(description="Unpack newer Debian packages below .testbed/ of this checkout.")
+    parser = argparse.ArgumentParser(
+        description="Unpack newer Debian packages below .testbed/ of this checkout."
+    )
     parser.add_argument("packages", nargs="+", metavar="PACKAGE")
     try:
         fetch(parser.parse_args().packages)

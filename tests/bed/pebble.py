@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import shutil
 import ssl
-import subprocess
 import tempfile
 import urllib.request
-from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import trustme
 
 from .process import LOOPBACK, Process, StartFailedError, free_port, program
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
 
 DAY = 86_400  # seconds
 PROFILES = {
@@ -122,12 +123,10 @@ class Pebble:
         """Everything Pebble said so far."""
         return self._in_folder("pebble.log").read_text(encoding="utf-8", errors="replace")
 
-    @staticmethod
-    def version() -> str:
-        """Tell which Pebble this is; before 2.7 it knows no renewal information and no profiles."""
-        command = [str(program("pebble", "pebble")), "-version"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        return (done.stdout + done.stderr).strip().rpartition(" ")[2]
+    def directory(self) -> dict[str, Any]:
+        """Give what this CA offers; a Pebble before 2.7 has no `renewalInfo` and no `meta.profiles`."""
+        answer: dict[str, Any] = json.loads(self._get(self.directory_url))
+        return answer
 
     def root_pem(self, chain: int = 0) -> bytes:
         """Fetch the root above issued certificates; `chain` counts the alternates."""
@@ -139,7 +138,9 @@ class Pebble:
 
     def status(self, serial: int) -> dict[str, Any]:
         """Tell what Pebble knows of a certificate: its `Status` is Valid or Revoked."""
-        answer: dict[str, Any] = json.loads(self._get(f"{self.management_url}/cert-status-by-serial/{serial:x}"))
+        answer: dict[str, Any] = json.loads(
+            self._get(f"{self.management_url}/cert-status-by-serial/{serial:x}")
+        )
         return answer
 
     def stop(self) -> None:
@@ -169,7 +170,7 @@ class Pebble:
             }
             config, log = self._in_folder("pebble.json"), self._in_folder("pebble.log")
             config.write_text(json.dumps({"pebble": settings}, indent=2), encoding="utf-8")
-            command = [program("pebble", "pebble"), "-config", config, *self._arguments]
+            command = [str(program("pebble", "pebble")), "-config", str(config), *self._arguments]
             self._process = Process(command, log, self._environment)
             try:
                 self._process.wait_until(self._answers, f"answers at {self.directory_url}")
