@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv6Address
+from typing import TYPE_CHECKING
 
-from acme_companion.decide.names import Name
+if TYPE_CHECKING:
+    from ipaddress import IPv4Address, IPv6Address
+
+    from acme_companion.decide.names import Name
 
 
 @dataclass(frozen=True, slots=True)

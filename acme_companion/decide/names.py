@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import itertools
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -117,7 +118,7 @@ def _check(host: str, text: str) -> None:
         raise NameRefused(f"{quoted(text)} ends in a number: that is an address, not a host name")
     for label in labels:
         _check_label(label, text)
-    for left, right in zip(labels, labels[1:], strict=False):
+    for left, right in itertools.pairwise(labels):
         if left == right and left in {"autodiscover", "autoconfig", "mta-sts"}:
             # Let's Encrypt refuses these (its list of labels blocked for on-demand certificates).
             raise NameRefused(f"{quoted(text)} repeats the label {left}")
