@@ -16,12 +16,16 @@ SCHEMA = 1
 
 @dataclass(frozen=True, slots=True)
 class Failures:
-    """Failures in a row of one lineage or name: how many, when the last was, until when to wait, and the sentence."""
+    """Failures in a row of one lineage or name: how many, when the last was, until when to wait, and the sentence.
+
+    `asked_by_ca`: the CA itself named the time (`Retry-After`); then even an admin's wish does not undercut it.
+    """
 
     count: int
     last: datetime
     wait_until: datetime
     because: str
+    asked_by_ca: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +83,16 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class HeldLineage:
-    """One directory of the volume that holds a certificate. `certificate` is None when its files are damaged (`damage`)."""
+    """One directory of the volume that holds a certificate. `certificate` is None when its files are damaged (`damage`).
+
+    `ours`: its fingerprint is in our memory, or an ACME client made it (`domains` and `acme.csr` beside it).
+    """
 
     directory: str
     certificate: Certificate | None
     damage: str = ""
     generations: tuple[str, ...] = ()
+    ours: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,103 @@
+"""Which certificates the settings and the mail domains ask for, whatever the world looks like."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from acme_companion.decide.facts import MailDomains, Refusal
+from acme_companion.decide.names import Name, NameRefused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from acme_companion.decide.settings import Naming
+
+
+@dataclass(frozen=True, slots=True)
+class WantedCertificate:
+    """One certificate that should exist. The server certificate begins with the hostname; the names after the first are sorted."""
+
+    names: tuple[Name, ...]
+    server: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """All of them, the server certificate first, and what could not be used or needs saying."""
+
+    certificates: tuple[WantedCertificate, ...]
+    refused: tuple[Refusal, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[Name, ...]:
+        return tuple(sorted({name for certificate in self.certificates for name in certificate.names}))
+
+
+def wanted_certificates(naming: Naming, domains: MailDomains) -> Wanted:
+    """The partition of names into certificates (with SNI: one more certificate per mail domain)."""
+    if naming.only_hostname:
+        return Wanted((WantedCertificate((naming.hostname,), server=True),))
+    refused: list[Refusal] = []
+    by_domain = dict(_names_by_domain(naming, domains, refused))
+    server = _without_covered((naming.hostname, *sorted(naming.additional)))
+    together = _without_covered((*server, *sorted(name for names in by_domain.values() for name in names)))
+    warnings: tuple[str, ...] = ()
+    if naming.sni or len(together) > naming.most_names:
+        if not naming.sni:
+            warnings = (
+                f"{len(together)} names do not fit into one certificate (at most {naming.most_names}): "
+                "every mail domain gets its own, as with ENABLE_SSL_SNI=y",
+            )
+        own = [_without_covered(names, already=server) for names in by_domain.values()]
+        parts = [*_parts(server, naming.most_names), *(p for names in own for p in _parts(names, naming.most_names))]
+    else:
+        parts = [together]
+    certificates = tuple(WantedCertificate(names, server=number == 0) for number, names in enumerate(parts))
+    return Wanted(certificates, tuple(refused), warnings)
+
+
+def _names_by_domain(
+    naming: Naming, domains: MailDomains, refused: list[Refusal]
+) -> Iterator[tuple[Name, tuple[Name, ...]]]:
+    mail = set(domains.domains)
+    seen: set[Name] = {naming.hostname}
+    for domain in sorted(mail | set(domains.mta_sts)):
+        prefixes = [*naming.prefixes] if domain in mail else []
+        if naming.autodiscover:
+            prefixes += ["autodiscover", "autoconfig"] if domain in mail else []
+            prefixes += ["mta-sts"] if domain in domains.mta_sts else []
+        names = set(_prefixed(domain, prefixes, refused)) - seen
+        seen |= names
+        yield domain, tuple(sorted(names))
+
+
+def _prefixed(domain: Name, prefixes: Iterable[str], refused: list[Refusal]) -> Iterator[Name]:
+    for prefix in prefixes:
+        try:
+            yield domain.under(prefix)
+        except NameRefused as problem:
+            refused.append(Refusal(f"prefix {prefix} of mail domain {domain}", str(problem)))
+
+
+def _without_covered(names: Iterable[Name], already: tuple[Name, ...] = ()) -> tuple[Name, ...]:
+    """`names` in order, without repetitions and without names that another one, or one of `already`, covers.
+
+    A CA refuses a wildcard and a name below it in one order.
+    """
+    kept = dict.fromkeys(names)
+    wildcards = [name for name in (*kept, *already) if name.is_wildcard]
+    first = next(iter(kept), None)
+    return tuple(
+        name
+        for name in kept
+        if name not in already
+        # The hostname names the server certificate's directory: it stays even beside a wildcard that covers it.
+        and not any(wildcard.covers(name) and wildcard != name for wildcard in wildcards if name is not first or already)
+    )
+
+
+def _parts(names: tuple[Name, ...], most: int) -> Iterator[tuple[Name, ...]]:
+    for start in range(0, len(names), most):
+        yield names[start : start + most]
