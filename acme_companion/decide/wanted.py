@@ -11,6 +11,7 @@ from acme_companion.decide.names import Name, NameRefused
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from acme_companion.decide.memory import HeldLineage
     from acme_companion.decide.settings import Naming
 
 
@@ -41,8 +42,10 @@ def wanted_certificates(naming: Naming, domains: MailDomains) -> Wanted:
         return Wanted((WantedCertificate((naming.hostname,), server=True),))
     refused: list[Refusal] = []
     by_domain = dict(_names_by_domain(naming, domains, refused))
-    server = _without_covered((naming.hostname, *sorted(naming.additional)))
-    together = _without_covered((*server, *sorted(name for names in by_domain.values() for name in names)))
+    # The hostname stays even beside a wildcard that covers it: it names the server certificate's directory.
+    server = (naming.hostname, *_without_covered(sorted(naming.additional), already=(naming.hostname,)))
+    prefixed = sorted(name for names in by_domain.values() for name in names)
+    together = (*server, *_without_covered(prefixed, already=server))
     warnings: tuple[str, ...] = ()
     if naming.sni or len(together) > naming.most_names:
         if not naming.sni:
@@ -51,11 +54,33 @@ def wanted_certificates(naming: Naming, domains: MailDomains) -> Wanted:
                 "every mail domain gets its own, as with ENABLE_SSL_SNI=y",
             )
         own = [_without_covered(names, already=server) for names in by_domain.values()]
-        parts = [*_parts(server, naming.most_names), *(p for names in own for p in _parts(names, naming.most_names))]
+        parts = [
+            *_parts(server, naming.most_names),
+            *(p for names in own for p in _parts(names, naming.most_names)),
+        ]
     else:
         parts = [together]
     certificates = tuple(WantedCertificate(names, server=number == 0) for number, names in enumerate(parts))
     return Wanted(certificates, tuple(refused), warnings)
+
+
+def keep_held(wanted: Wanted, lineages: Iterable[HeldLineage]) -> Wanted:
+    """`wanted`, and every name and lineage that is certified already: for a cycle that could not learn the mail domains.
+
+    A database that hiccups must not cost a name its certificate.
+    """
+    server, *others = wanted.certificates
+    known = set(wanted.names)
+    ours = [lineage for lineage in lineages if lineage.ours and lineage.certificate]
+    for lineage in ours:
+        names = lineage.certificate.names if lineage.certificate else ()
+        missing = tuple(sorted(set(names) - known))
+        if lineage.directory == server.names[0].directory:
+            server = WantedCertificate((*server.names, *missing), server=True)
+        elif missing:
+            others.append(WantedCertificate(missing))
+        known |= set(missing)
+    return Wanted((server, *others), wanted.refused, wanted.warnings)
 
 
 def _names_by_domain(
@@ -82,19 +107,14 @@ def _prefixed(domain: Name, prefixes: Iterable[str], refused: list[Refusal]) -> 
 
 
 def _without_covered(names: Iterable[Name], already: tuple[Name, ...] = ()) -> tuple[Name, ...]:
-    """`names` in order, without repetitions and without names that another one, or one of `already`, covers.
+    """`names` in order, without repetitions, what `already` has, and what another one of them all covers.
 
     A CA refuses a wildcard and a name below it in one order.
     """
-    kept = dict.fromkeys(names)
+    kept = [name for name in dict.fromkeys(names) if name not in already]
     wildcards = [name for name in (*kept, *already) if name.is_wildcard]
-    first = next(iter(kept), None)
     return tuple(
-        name
-        for name in kept
-        if name not in already
-        # The hostname names the server certificate's directory: it stays even beside a wildcard that covers it.
-        and not any(wildcard.covers(name) and wildcard != name for wildcard in wildcards if name is not first or already)
+        name for name in kept if not any(wildcard.covers(name) for wildcard in wildcards if wildcard != name)
     )
 
 

@@ -1,0 +1,151 @@
+"""What one cycle did: the log, the command line and (as data) machines are all rendered from this one value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from acme_companion.decide.plan import Archive, Deploy, Hold, Issue, Keep, Plan, Skip, Step
+from acme_companion.decide.verdicts import Readiness
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+
+    from acme_companion.decide.deployment import EndpointResult
+    from acme_companion.decide.facts import Refusal
+    from acme_companion.decide.names import Name
+    from acme_companion.decide.plan import LeftOut
+    from acme_companion.decide.verdicts import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How a step ended. `left_out` are names that the CA refused on the way."""
+
+    step: Step
+    ok: bool
+    sentence: str
+    left_out: tuple[LeftOut, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentReport:
+    """How the siblings took the pairs up: a sentence each, and what every endpoint serves. `ok` is None when nobody was touched."""
+
+    ok: bool | None = None
+    sentences: tuple[str, ...] = ()
+    endpoints: tuple[EndpointResult, ...] = ()
+    rolled_back: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One cycle. `next_look` is when the loop will look again."""
+
+    started: datetime
+    ended: datetime
+    plan: Plan
+    done: tuple[Done, ...] = ()
+    verdicts: Mapping[Name, Verdict] = field(default_factory=dict)
+    refused: tuple[Refusal, ...] = ()
+    warnings: tuple[str, ...] = ()
+    deployment: DeploymentReport = DeploymentReport()
+    next_look: datetime | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Something that was tried did not work. A name that is not ready is no failure of the cycle."""
+        return any(not one.ok for one in self.done) or self.deployment.ok is False
+
+
+def lines(report: Report) -> Iterator[tuple[str, str]]:
+    """The report as log lines, each with its level (`info`, `warning`, `error`): one line per certificate, then its details."""
+    for warning in report.warnings:
+        yield "warning", warning
+    for refusal in report.refused:
+        yield "warning", f"{refusal.where}: {refusal.why}; left out"
+    done = {id(one.step): one for one in report.done}
+    for step in report.plan.steps:
+        yield from _step_lines(step, done.get(id(step)))
+    for sentence in report.deployment.sentences:
+        yield ("info" if report.deployment.ok else "warning"), f"  {sentence}"
+    for result in report.deployment.endpoints:
+        if not result.ok:
+            yield "error", f"  {result}"
+    serving = sum(result.ok for result in report.deployment.endpoints)
+    if report.deployment.endpoints:
+        yield "info", f"  served now: {serving} of {len(report.deployment.endpoints)} endpoints as expected"
+
+
+def _step_lines(step: Step, done: Done | None) -> Iterator[tuple[str, str]]:
+    match step:
+        case Keep():
+            yield "info", f"{step.lineage}: kept, {step.because}; next renewal {step.next_renewal:%d %b %Y %H:%M} UTC"
+        case Issue():
+            level = "info" if done is None or done.ok else "error"
+            yield level, f"{step.lineage}: {done.sentence if done else f'to be issued, {step.because}'}"
+        case Hold():
+            until = f"; next try {step.until:%d %b %H:%M} UTC" if step.until else ""
+            yield "warning", f"{step.lineage}: not issued, {step.because}{until}"
+        case Archive():
+            yield "info", f"{step.directory}: {done.sentence if done else f'to be archived, {step.because}'}"
+        case Deploy():
+            yield "info", f"siblings are taken through {', '.join(step.directories)} again: {step.because}"
+        case Skip():
+            yield "info", step.because
+    for one in (*getattr(step, "left_out", ()), *(done.left_out if done else ())):
+        yield "warning", f"  {one.name} left out: {one.because}"
+
+
+def as_data(report: Report) -> dict[str, Any]:
+    """The report for machines: only JSON's own types, times as RFC 3339."""
+    done = {id(one.step): one for one in report.done}
+    return {
+        "started": report.started.isoformat(),
+        "ended": report.ended.isoformat(),
+        "failed": report.failed,
+        "next_look": report.next_look.isoformat() if report.next_look else None,
+        "warnings": [*report.warnings, *(f"{one.where}: {one.why}" for one in report.refused)],
+        "steps": [step_as_data(step, done.get(id(step))) for step in report.plan.steps],
+        "names": verdicts_as_data(report.verdicts),
+        "deployment": {
+            "ok": report.deployment.ok,
+            "rolled_back": report.deployment.rolled_back,
+            "sentences": list(report.deployment.sentences),
+            "endpoints": [result.as_data() for result in report.deployment.endpoints],
+        },
+    }
+
+
+def step_as_data(step: Step, done: Done | None = None) -> dict[str, Any]:
+    """One step for machines."""
+    data: dict[str, Any] = {"step": type(step).__name__.lower(), "because": step.because}
+    if isinstance(step, Keep | Issue | Hold):
+        data |= {
+            "lineage": step.lineage.directory,
+            "server": step.lineage.server,
+            "names": [name.text for name in step.lineage.names],
+            "left_out": {one.name.text: one.because for one in (*step.left_out, *(done.left_out if done else ()))},
+        }
+    if isinstance(step, Keep):
+        data["next_renewal"] = step.next_renewal.isoformat()
+    if isinstance(step, Archive):
+        data["lineage"] = step.directory
+    if done is not None:
+        data |= {"ok": done.ok, "result": done.sentence}
+    return data
+
+
+def verdicts_as_data(verdicts: Mapping[Name, Verdict]) -> dict[str, Any]:
+    """Verdicts for machines, by name."""
+    return {
+        name.text: {"readiness": verdict.readiness.value, "because": verdict.because}
+        for name, verdict in sorted(verdicts.items())
+    }
+
+
+def readiness_counts(verdicts: Mapping[Name, Verdict]) -> str:
+    """`3 ready, 1 not ready, 0 unknown`."""
+    counts = {kind: sum(v.readiness is kind for v in verdicts.values()) for kind in Readiness}
+    return ", ".join(f"{count} {kind.value}" for kind, count in counts.items())
