@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from acme_companion.decide.names import Name
 from acme_companion.decide.renewal import Due, due
 from acme_companion.decide.verdicts import Readiness, Verdict
 
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
 
     from acme_companion.decide.facts import MailDomains
     from acme_companion.decide.memory import Held, HeldLineage, Memory
+    from acme_companion.decide.names import Name
     from acme_companion.decide.pair import Certificate
     from acme_companion.decide.settings import Settings
     from acme_companion.decide.wanted import Wanted, WantedCertificate

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import email.utils
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from acme_companion.decide.memory import RenewalWindow
+
 if TYPE_CHECKING:
-    from acme_companion.decide.memory import RenewalWindow
     from acme_companion.decide.pair import Certificate
 
 SHORT_LIFETIME = timedelta(days=10)
+ASK_AGAIN_AT_LEAST = timedelta(minutes=1)
+ASK_AGAIN_AT_MOST = timedelta(days=1)
+ASK_AGAIN_WITHOUT_ADVICE = timedelta(hours=6)  # RFC 9773 section 4.3.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +56,28 @@ def due(certificate: Certificate, window: RenewalWindow | None) -> Due:
     if window is not None and window.chosen >= last_call:
         return Due(last_call, "a tenth of its lifetime is left, and the CA's advice would be later")
     return Due(certificate.not_after - life / 3, "two thirds of its lifetime are over")
+
+
+def window_from(
+    before: RenewalWindow | None, advice: RenewalAdvice, now: datetime, share: float
+) -> RenewalWindow:
+    """The window to remember. The moment in it is chosen once, at `share` (0..1), and again only when the window moves:
+    choosing anew at every look could put a renewal off for ever.
+    """
+    moved = before is None or (before.start, before.end) != (advice.start, advice.end)
+    chosen = advice.start + (advice.end - advice.start) * share if before is None or moved else before.chosen
+    return RenewalWindow(advice.start, advice.end, chosen, now + advice.ask_again_after, advice.explanation)
+
+
+def ask_again_after(retry_after: str, now: datetime) -> timedelta:
+    """How long to wait after a `Retry-After` of seconds or an HTTP-date (RFC 9110 section 10.2.3), clamped to a minute .. a day."""
+    wait = ASK_AGAIN_WITHOUT_ADVICE
+    if retry_after.strip().isdigit() and len(retry_after.strip()) < 10:
+        wait = timedelta(seconds=int(retry_after))
+    else:
+        try:
+            moment = email.utils.parsedate_to_datetime(retry_after)
+            wait = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now
+        except (ValueError, TypeError, OverflowError):
+            pass
+    return min(max(wait, ASK_AGAIN_AT_LEAST), ASK_AGAIN_AT_MOST)
