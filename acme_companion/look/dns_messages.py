@@ -1,0 +1,132 @@
+"""DNS messages (RFC 1035 section 4): a question as bytes, and what a reply says.
+
+A pass asks ten thousand questions, and most replies hold no record: those are read from their header alone, which costs
+a tenth of taking a whole message apart. dnspython reads everything else.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import dns.edns
+import dns.exception
+import dns.flags
+import dns.message
+import dns.name
+import dns.rcode
+import dns.rdatatype
+
+from acme_companion.decide.names import quoted
+
+if TYPE_CHECKING:
+    from dns.rcode import Rcode
+    from dns.rdatatype import RdataType
+
+_HEADER = struct.Struct("!6H")
+_IN = 1
+# RFC 6891: OPT, 1232 bytes over UDP (no fragments), no flags. It is what lets a resolver send RFC 8914 errors.
+_OPT = struct.pack("!BHHIH", 0, 41, 1232, 0, 0)
+_DNSSEC_ERRORS = {5, 6, 7, 8, 9, 10, 11, 12, 25}
+"""RFC 8914 section 4 and its registry: DNSSEC Indeterminate … NSEC Missing, Signature Expired before Valid."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked: a name as text (without a final dot) and a record type."""
+
+    name: str
+    record_type: RdataType
+
+    def section(self) -> bytes:
+        """The question section; raises `dns.exception.DNSException` when the text is not a DNS name."""
+        name = dns.name.from_text(self.name).to_wire() or b""
+        return name + struct.pack("!HH", self.record_type, _IN)
+
+    def __str__(self) -> str:
+        return f"{self.record_type.name} of {self.name}"
+
+
+def query(identity: int, section: bytes) -> bytes:
+    """The message that asks a recursive resolver (RD set)."""
+    return _HEADER.pack(identity, dns.flags.RD, 1, 0, 0, 1) + section + _OPT
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A reply to our question. `message` is None when it holds no record; `truncated`: ask again over TCP.
+
+    `fault`: why a reply without an error code is no answer all the same.
+    """
+
+    rcode: Rcode
+    message: dns.message.Message | None = None
+    truncated: bool = False
+    fault: str = ""
+
+    @property
+    def failure(self) -> str:
+        """Why this is no answer, empty when it is one (records, or an authoritative none)."""
+        if self.fault or self.rcode in {dns.rcode.NOERROR, dns.rcode.NXDOMAIN}:
+            return self.fault
+        extended = "; ".join(_extended_errors(self.message))
+        return f"{self.rcode.name}: {extended}" if extended else self.rcode.name
+
+    @property
+    def dnssec_broken(self) -> bool:
+        """Whether the resolver says that the signatures do not hold (RFC 8914): a CA must refuse then as well."""
+        return self.rcode == dns.rcode.SERVFAIL and any(
+            option.code in _DNSSEC_ERRORS for option in _options(self.message)
+        )
+
+
+def read_reply(wire: bytes, section: bytes) -> Reply | None:
+    """What a packet says about the question in `section`; None when it is not a reply to it."""
+    if len(wire) < _HEADER.size:
+        return None
+    _, flags, questions, answers, authorities, _ = _HEADER.unpack_from(wire)
+    end = _HEADER.size + len(section)
+    repeated = wire[_HEADER.size : end].lower() == section.lower()
+    rcode = dns.rcode.Rcode.make(flags & 0xF)
+    negative = rcode in {dns.rcode.NOERROR, dns.rcode.NXDOMAIN}
+    # Some servers leave the question out of a refusal; everything else must repeat it.
+    if not flags & dns.flags.QR or not (repeated or (questions == 0 and not negative)):
+        return None
+    if flags & dns.flags.TC:
+        return Reply(rcode, truncated=True)
+    if negative and not answers:
+        known = flags & (dns.flags.AA | dns.flags.RA) or rcode == dns.rcode.NXDOMAIN
+        lame = not known and not (authorities and _is_soa(wire, end))
+        return Reply(rcode, fault="a referral instead of an answer (no recursion for us?)" if lame else "")
+    try:
+        message = dns.message.from_wire(wire)
+    except (dns.exception.DNSException, ValueError, struct.error) as problem:
+        return Reply(rcode, fault=f"a reply that cannot be read ({quoted(str(problem))})")
+    return Reply(message.rcode(), message)
+
+
+def _is_soa(wire: bytes, offset: int) -> bool:
+    """Whether the record at `offset` is an SOA: the mark of "there is none" (RFC 2308 section 2)."""
+    while offset < len(wire) and 0 < wire[offset] < 0xC0:
+        offset += wire[offset] + 1
+    if offset >= len(wire):
+        return False
+    offset += 2 if wire[offset] else 1
+    return wire[offset : offset + 2] == dns.rdatatype.SOA.to_bytes(2, "big")
+
+
+def _options(message: dns.message.Message | None) -> list[dns.edns.EDEOption]:
+    options = message.options if message else ()
+    return [option for option in options if isinstance(option, dns.edns.EDEOption)]
+
+
+def _extended_errors(message: dns.message.Message | None) -> list[str]:
+    found = []
+    for option in _options(message):
+        try:
+            known = dns.edns.EDECode(option.code).name.replace("_", " ").lower()
+        except ValueError:
+            known = f"extended error {option.code}"
+        found.append(f"{known} {quoted(option.text)}" if option.text else known)
+    return found
