@@ -130,6 +130,9 @@ class Store(Protocol):
     def archive(self, directory: str, now: datetime) -> None:
         """Move an orphaned lineage below `backups/`."""
 
+    def force_renew_wanted(self) -> bool:
+        """Whether the file `force_renew` is there: one cheap look, never raises."""
+
     def end_force_renew(self) -> None: ...
 
 
@@ -158,6 +161,7 @@ class World:
     store: Store
     siblings: Siblings
     responding: Callable[[], AbstractAsyncContextManager[Responder]]
+    directory: Callable[[], Awaitable[Authority]]
     authority: Callable[[Authority, bytes, Responder], AbstractAsyncContextManager[CertificateAuthority]]
     mail_domains: Callable[[], Awaitable[MailDomains]]
     own_addresses: Callable[[OwnAddresses], Awaitable[OwnAddresses]]
@@ -166,3 +170,4 @@ class World:
     ]
     renewal_advice: Callable[[str], Awaitable[RenewalAdvice | Unanswered]]
     served: Callable[[Iterable[Endpoint]], Awaitable[ServedByEndpoint]]
+    cycle_failed: Callable[[datetime], None]

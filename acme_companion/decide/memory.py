@@ -76,7 +76,6 @@ class Memory:
     authorities: Mapping[str, Authority] = field(default_factory=dict)
     undeployed: tuple[str, ...] = ()
     own_addresses: tuple[str, ...] = ()
-    own_addresses_at: datetime | None = None
     last_success: datetime | None = None
     schema: int = SCHEMA
 

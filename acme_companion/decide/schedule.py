@@ -5,10 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from acme_companion.decide.memory import Failures
+from acme_companion.decide.memory import Failures, Memory
+from acme_companion.decide.plan import Hold, Issue, Keep
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    from acme_companion.decide.report import Report
 
 RETRY_AFTER = (  # after this many failures in a row
     timedelta(minutes=5),  # a typo in DNS, just repaired
@@ -19,13 +22,36 @@ RETRY_AFTER = (  # after this many failures in a row
 CYCLE_EVERY = timedelta(days=1)
 LOOK_AGAIN_WITHOUT_CERTIFICATE = timedelta(minutes=30)
 LOOK_AGAIN_AT_NAMES = timedelta(hours=6)
+SOONEST = timedelta(minutes=1)
+FORGET_AFTER = timedelta(days=2)
+"""A refusal of a name counts as one more in a row until this long after its waiting time."""
 JITTER = 0.1
 """Share of a waiting time by which it may be longer: a CA wants its clients spread."""
 
 
-def one_more(before: Failures | None, now: datetime, because: str, retry_at: datetime | None = None) -> Failures:
+def one_more(
+    before: Failures | None, now: datetime, because: str, retry_at: datetime | None = None
+) -> Failures:
     """The record after one more failure in a row; `retry_at` is the other side's own wish, never undercut."""
     count = (before.count if before else 0) + 1
     wait_until = now + RETRY_AFTER[min(count, len(RETRY_AFTER)) - 1]
     asked = retry_at is not None and retry_at > wait_until
-    return Failures(count, now, retry_at if asked and retry_at else wait_until, because, asked_by_ca=retry_at is not None)
+    return Failures(
+        count, now, retry_at if asked and retry_at else wait_until, because, asked_by_ca=retry_at is not None
+    )
+
+
+def next_look(report: Report, memory: Memory, now: datetime, share: float) -> datetime:
+    """When the loop should wake up: within a day, sooner if something fails, waits or becomes due. `share` (0..1) is the jitter's."""
+    waits = [CYCLE_EVERY]
+    for step in report.plan.steps:
+        if isinstance(step, Keep):
+            waits.append(step.next_renewal - now)
+        if isinstance(step, Hold):
+            waits.append(step.until - now if step.until else LOOK_AGAIN_WITHOUT_CERTIFICATE)
+        if isinstance(step, Keep | Issue | Hold) and step.left_out:
+            waits.append(LOOK_AGAIN_AT_NAMES)
+    failures = (*memory.lineage_failures.values(), *memory.name_failures.values())
+    waits += [one.wait_until - now for one in failures if one.wait_until > now]
+    wait = max(min(waits), SOONEST)
+    return now + wait * (1 + JITTER * share)

@@ -1,0 +1,61 @@
+"""One pass: look, decide, act, tell. Read this first."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from acme_companion.cycle.deploying import deploy
+from acme_companion.cycle.issuing import issue
+from acme_companion.cycle.surveying import survey
+from acme_companion.decide.plan import Archive, Deploy
+from acme_companion.decide.report import Done, Report
+from acme_companion.decide.schedule import next_look
+from acme_companion.problems import Problem
+
+if TYPE_CHECKING:
+    from acme_companion.decide.settings import Settings
+    from acme_companion.ports import World
+
+__all__ = ["once", "survey"]
+
+
+async def once(settings: Settings, world: World, *, force: bool = False) -> Report:
+    """One cycle. The caller holds the volume's lock. Raises `Damaged` when the volume cannot be read or written."""
+    started = world.clock.now()
+    made = world.store.bootstrap(settings.naming.hostname, started)
+    for sentence in made:
+        world.log.info(sentence)
+    seen = await survey(settings, world, force=force)
+    if seen.held.force_renew:
+        # Before any order: a companion that crashes over a renewal must not find the wish again and again.
+        world.store.end_force_renew()
+
+    issued = await issue(settings, world, seen.plan, seen.memory)
+    archived = tuple(_archive(step, world) for step in seen.plan.steps if isinstance(step, Archive))
+    again = any(isinstance(step, Deploy) for step in seen.plan.steps)
+    deployment, memory = await deploy(settings, world, issued, archived, again=again)
+
+    ended = world.clock.now()
+    report = Report(
+        started=started,
+        ended=ended,
+        plan=seen.plan,
+        done=(*issued.done, *archived),
+        verdicts=seen.verdicts,
+        refused=(*seen.domains.refused, *seen.wanted.refused),
+        warnings=seen.warnings,
+        deployment=deployment,
+    )
+    if not report.failed:
+        memory = replace(memory, last_success=ended)
+    world.store.remember(memory)
+    return replace(report, next_look=next_look(report, memory, ended, world.dice.between(0, 1)))
+
+
+def _archive(step: Archive, world: World) -> Done:
+    try:
+        world.store.archive(step.directory, world.clock.now())
+    except Problem as problem:
+        return Done(step, ok=False, sentence=f"cannot be archived: {problem}")
+    return Done(step, ok=True, sentence=f"archived, {step.because}")

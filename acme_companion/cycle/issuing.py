@@ -1,0 +1,185 @@
+"""Certificates from the CA: all lineages under way at the same time, each switched as soon as it is there."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from acme_companion.decide.memory import Authority
+from acme_companion.decide.pair import Pair
+from acme_companion.decide.plan import LeftOut
+from acme_companion.decide.report import Done
+from acme_companion.decide.schedule import FORGET_AFTER, one_more
+from acme_companion.problems import NameRefusals, NotYet, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from acme_companion.decide.memory import Memory
+    from acme_companion.decide.names import Name
+    from acme_companion.decide.pair import Certificate
+    from acme_companion.decide.plan import Issue, Lineage, Plan
+    from acme_companion.decide.settings import Settings
+    from acme_companion.ports import CertificateAuthority, Issued, World
+
+
+@dataclass(frozen=True, slots=True)
+class Switched:
+    """A lineage whose new pair is in place. `renewal`: siblings know the directory and its names already."""
+
+    lineage: Lineage
+    certificate: Certificate
+    renewal: bool
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedAll:
+    """What came of all `Issue` steps, and the memory after them."""
+
+    memory: Memory
+    done: tuple[Done, ...] = ()
+    switched: tuple[Switched, ...] = field(default=())
+
+
+async def issue(settings: Settings, world: World, plan: Plan, memory: Memory) -> IssuedAll:
+    """Carry out every `Issue` step. One that fails never stops the others."""
+    if not plan.issues:
+        return IssuedAll(memory)
+    try:
+        # A full disk must not cost a certificate.
+        world.store.write_probe()
+        account_key = world.store.account_key()
+        known = memory.authorities.get(settings.ca.directory_url, Authority())
+        async with world.responding() as responder, world.authority(known, account_key, responder) as ca:
+            # A new RSA key takes a second: made beside the questions to the CA, never before them.
+            knowledge, key_pem = await asyncio.gather(ca.knowledge(), asyncio.to_thread(world.store.certificate_key))
+            memory = replace(memory, authorities={**memory.authorities, settings.ca.directory_url: knowledge})
+            return await _all(settings, world, plan, memory, ca, key_pem)
+    except Problem as problem:
+        failed = _Progress(settings, world, memory)
+        for step in plan.issues:
+            failed.note_failure(step, problem)
+        return failed.result()
+
+
+async def _all(
+    settings: Settings, world: World, plan: Plan, memory: Memory, ca: CertificateAuthority, key_pem: bytes
+) -> IssuedAll:
+    progress = _Progress(settings, world, memory)
+    tasks = {asyncio.create_task(_one(step, ca, key_pem)): step for step in plan.issues}
+    pending = set(tasks)
+    try:
+        while pending:
+            ready, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+            progress.take({tasks[task]: task.result() for task in ready}, key_pem)
+    finally:
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
+    return progress.result()
+
+
+async def _one(step: Issue, ca: CertificateAuthority, key_pem: bytes) -> Issued | Problem:
+    required = step.lineage.names[:1] if step.lineage.server else ()
+    try:
+        return await ca.issue(step.lineage.names, required, key_pem, step.replaces)
+    except Problem as problem:
+        return problem
+
+
+class _Progress:
+    """Collects results, puts pairs in place, and keeps the memory in step with the disk."""
+
+    def __init__(self, settings: Settings, world: World, memory: Memory) -> None:
+        self._settings, self._world, self._memory = settings, world, memory
+        self._done: list[Done] = []
+        self._switched: list[Switched] = []
+
+    def result(self) -> IssuedAll:
+        return IssuedAll(self._memory, tuple(self._done), tuple(self._switched))
+
+    def take(self, results: Mapping[Issue, Issued | Problem], key_pem: bytes) -> None:
+        """Everything that arrived together: remembered first, then switched, so that no crash makes our own pair look foreign."""
+        fresh: list[tuple[Issue, Issued, Pair, Certificate]] = []
+        for step, result in results.items():
+            if isinstance(result, Problem):
+                self.note_failure(step, result)
+            else:
+                pair = Pair(key_pem, result.chain_pem)
+                fresh.append((step, result, pair, pair.certificate()))
+        if not fresh:
+            return
+        memory = self._memory
+        self._memory = replace(
+            memory,
+            issued={**memory.issued, **{c.fingerprint: self._settings.ca.directory_url for _, _, _, c in fresh}},
+            undeployed=tuple(dict.fromkeys((*memory.undeployed, *(step.lineage.directory for step, _, _, _ in fresh)))),
+        )
+        try:
+            self._world.store.remember(self._memory)
+        except Problem as problem:
+            for step, *_ in fresh:
+                self.note_failure(step, problem)
+            return
+        for one in fresh:
+            self._switch(*one)
+
+    def _switch(self, step: Issue, issued: Issued, pair: Pair, certificate: Certificate) -> None:
+        names = tuple(name for name in step.lineage.names if name not in issued.left_out)
+        lineage = replace(step.lineage, names=names, directory=_directory(step.lineage, names))
+        now = self._world.clock.now()
+        try:
+            self._world.store.switch(
+                lineage.directory, pair, names, issued.csr_pem, server=lineage.server, now=now
+            )
+        except Problem as problem:
+            self.note_failure(step, problem)
+            return
+        renewal = step.renewal and not issued.left_out
+        self._switched.append(Switched(lineage, certificate, renewal))
+        self._refused(issued.left_out, accepted=names)
+        failures = {key: value for key, value in self._memory.lineage_failures.items() if key != step.lineage.directory}
+        self._memory = replace(self._memory, lineage_failures=failures)
+        sentence = (
+            f"{'renewed' if step.replaces or step.renewal else 'issued'}, {step.because}; "
+            f"valid until {certificate.not_after:%d %b %Y}"
+        )
+        self._done.append(Done(step, ok=True, sentence=sentence, left_out=_left_out(issued.left_out)))
+        self._world.log.info(f"{lineage}: {sentence}")
+
+    def note_failure(self, step: Issue, problem: Problem) -> None:
+        """The lineage waits before it tries again, longer with every failure in a row; what is served stays."""
+        by_name = problem.by_name if isinstance(problem, NameRefusals) else {}
+        retry_at = problem.retry_at if isinstance(problem, NotYet) else None
+        directory = step.lineage.directory
+        before = self._memory.lineage_failures.get(directory)
+        failures = one_more(before, self._world.clock.now(), str(problem), retry_at)
+        self._memory = replace(
+            self._memory, lineage_failures={**self._memory.lineage_failures, directory: failures}
+        )
+        self._refused(by_name)
+        sentence = f"not issued: {problem}; next try {failures.wait_until:%d %b %H:%M} UTC; what is served stays"
+        self._done.append(Done(step, ok=False, sentence=sentence, left_out=_left_out(by_name)))
+
+    def _refused(self, by_name: Mapping[Name, str], accepted: tuple[Name, ...] = ()) -> None:
+        """A name that the CA refused waits on its own; the others of its certificate do not wait with it."""
+        now = self._world.clock.now()
+        past = {name.text for name in accepted}
+        kept = {
+            key: value
+            for key, value in self._memory.name_failures.items()
+            if key not in past and now - value.wait_until < FORGET_AFTER
+        }
+        for name, because in by_name.items():
+            kept[name.text] = one_more(kept.get(name.text), now, because)
+        self._memory = replace(self._memory, name_failures=kept)
+
+
+def _left_out(by_name: Mapping[Name, str]) -> tuple[LeftOut, ...]:
+    return tuple(LeftOut(name, f"the CA refused it: {because}") for name, because in by_name.items())
+
+
+def _directory(lineage: Lineage, names: tuple[Name, ...]) -> str:
+    """The directory as planned, unless the CA refused the very name that it is called by."""
+    return lineage.directory if any(name.directory == lineage.directory for name in names) else names[0].directory

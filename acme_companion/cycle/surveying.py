@@ -1,0 +1,152 @@
+"""Look at everything a plan needs, all at the same time where nothing depends on the other, and decide."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import TYPE_CHECKING
+
+from acme_companion.decide.facts import MailDomains, OwnAddresses, Unanswered
+from acme_companion.decide.memory import Authority, Memory
+from acme_companion.decide.plan import Plan, make_plan, reason_to_issue_nothing, remember_readiness
+from acme_companion.decide.renewal import window_from
+from acme_companion.decide.verdicts import Verdict, judge
+from acme_companion.decide.wanted import Wanted, keep_held, wanted_certificates
+from acme_companion.ports import ProbeFile
+from acme_companion.problems import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from acme_companion.decide.facts import NameFacts
+    from acme_companion.decide.memory import Held, RenewalWindow
+    from acme_companion.decide.names import Name
+    from acme_companion.decide.settings import Settings
+    from acme_companion.ports import World
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What was seen and what follows from it. Nothing has been changed yet; `memory` is what is worth remembering."""
+
+    held: Held
+    domains: MailDomains
+    wanted: Wanted
+    verdicts: Mapping[Name, Verdict]
+    plan: Plan
+    memory: Memory
+    warnings: tuple[str, ...] = ()
+
+
+async def survey(settings: Settings, world: World, *, force: bool = False) -> Survey:
+    """Look and decide, for a cycle as well as for `check` and `plan`."""
+    held = world.store.read()
+    force = force or held.force_renew
+    if reason_to_issue_nothing(settings, held):
+        plan = make_plan(settings, MailDomains(), Wanted(()), {}, held, world.clock.now(), force=force)
+        return Survey(held, MailDomains(), Wanted(()), {}, plan, held.memory)
+
+    domains, own, authority, windows = await asyncio.gather(
+        world.mail_domains(),
+        world.own_addresses(_remembered_addresses(held.memory)),
+        _authority(settings, world, held.memory),
+        _windows(settings, world, held),
+    )
+    wanted = wanted_certificates(settings.naming, domains)
+    if domains.unanswered:
+        wanted = keep_held(wanted, held.lineages)
+    facts, probe_warnings = await _look(settings, world, wanted, own)
+    verdicts = {name: judge(one, own, settings.checks, authority) for name, one in facts.items()}
+
+    memory = remember_readiness(_remember_addresses(replace(held.memory, windows=windows), own), verdicts, world.clock.now())
+    if authority != Authority():
+        memory = replace(memory, authorities={**memory.authorities, settings.ca.directory_url: authority})
+    held = replace(held, memory=memory)
+    plan = make_plan(settings, domains, wanted, verdicts, held, world.clock.now(), force=force)
+    warnings = (
+        *wanted.warnings,
+        *([f"{domains.unanswered.why}. Nothing that is certified is dropped meanwhile"] if domains.unanswered else []),
+        *probe_warnings,
+    )
+    return Survey(held, domains, wanted, verdicts, plan, memory, warnings)
+
+
+async def _look(
+    settings: Settings, world: World, wanted: Wanted, own: OwnAddresses
+) -> tuple[Mapping[Name, NameFacts], tuple[str, ...]]:
+    names = wanted.names
+    if settings.checks.skip_http:
+        return await world.look_at_names(names, own, None), ()
+    probe = ProbeFile(f"acme-companion-{secrets.token_urlsafe(16)}", secrets.token_urlsafe(32))
+    try:
+        async with world.responding() as responder:
+            try:
+                responder.present(probe.token, probe.content)
+                return await world.look_at_names(names, own, probe), ()
+            finally:
+                responder.clean_up(probe.token)
+    except Problem as problem:
+        unprobed = await world.look_at_names(names, own, None)
+        why = f"the HTTP probe is not possible: {problem}"
+        return {name: replace(facts, probe=Unanswered(why)) for name, facts in unprobed.items()}, (why,)
+
+
+async def _authority(settings: Settings, world: World, memory: Memory) -> Authority:
+    """The CA's identities, needed to read CAA records: asked once, then remembered."""
+    known = memory.authorities.get(settings.ca.directory_url)
+    if known is not None:
+        return known
+    try:
+        return await world.directory()
+    except Problem as problem:
+        world.log.warning(f"the CA's directory cannot be read: {problem}")
+        return Authority()
+
+
+async def _windows(settings: Settings, world: World, held: Held) -> dict[str, RenewalWindow]:
+    """The CA's renewal windows of the certificates on disk; asked only when the CA said to ask again."""
+    memory = held.memory
+    known = memory.authorities.get(settings.ca.directory_url)
+    mine = [
+        certificate
+        for lineage in held.lineages
+        if (certificate := lineage.certificate) and memory.issued.get(certificate.fingerprint) == settings.ca.directory_url
+    ]
+    windows = {one.fingerprint: memory.windows[one.fingerprint] for one in mine if one.fingerprint in memory.windows}
+    now = world.clock.now()
+    due_to_ask = [
+        one
+        for one in mine
+        if known and known.renewal_info and one.renewal_id and one.not_after > now
+        and (one.fingerprint not in windows or windows[one.fingerprint].ask_again <= now)
+    ]  # fmt: skip
+    if known is None or not due_to_ask:
+        return windows
+    answers = await asyncio.gather(
+        *(world.renewal_advice(f"{known.renewal_info}/{one.renewal_id}") for one in due_to_ask)
+    )
+    for one, advice in zip(due_to_ask, answers, strict=True):
+        if isinstance(advice, Unanswered):
+            world.log.debug(f"{one.names[:1]}: {advice.why}")
+        else:
+            share = world.dice.between(0, 1)
+            windows[one.fingerprint] = window_from(windows.get(one.fingerprint), advice, now, share)
+    return windows
+
+
+def _remembered_addresses(memory: Memory) -> OwnAddresses:
+    ipv4: IPv4Address | None = None
+    ipv6: IPv6Address | None = None
+    for text in memory.own_addresses:
+        match ip_address(text):
+            case IPv4Address() as address:
+                ipv4 = address
+            case IPv6Address() as address:
+                ipv6 = address
+    return OwnAddresses(ipv4, ipv6)
+
+
+def _remember_addresses(memory: Memory, own: OwnAddresses) -> Memory:
+    return replace(memory, own_addresses=tuple(str(one) for one in (own.ipv4, own.ipv6) if one))
