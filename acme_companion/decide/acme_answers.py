@@ -1,0 +1,225 @@
+"""What a CA answers (RFC 8555 section 7.1), read tolerantly: unknown statuses, fields and challenge types do no harm."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from acme_companion.decide.acme_problems import ProblemDocument, legible, problem_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+TOKEN = re.compile(r"[A-Za-z0-9_-]{16,128}\Z")
+"""A challenge token (section 8.3): it becomes a file name, so nothing else may stand in it."""
+LONGEST_WAIT = timedelta(days=8)
+"""No CA's limit lasts longer than a week; a longer `Retry-After` is a mistake."""
+
+
+class NotAnAcmeAnswer(ValueError):
+    """An answer that RFC 8555 does not allow; the message says what is wrong with it, safe to print."""
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """The CA's URLs and what it tells about itself (section 7.1.1). Absent optional parts are empty.
+
+    `profiles`: names with their descriptions (draft-ietf-acme-profiles).
+    """
+
+    new_nonce: str
+    new_account: str
+    new_order: str
+    renewal_info: str = ""
+    terms_of_service: str = ""
+    caa_identities: tuple[str, ...] = ()
+    profiles: Mapping[str, str] = field(default_factory=dict)
+    external_account_required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An order (section 7.1.3). `identifiers` are DNS names in lower case; anything else keeps its type as a prefix."""
+
+    status: str
+    identifiers: frozenset[str]
+    authorizations: tuple[str, ...]
+    finalize: str
+    certificate: str = ""
+    error: ProblemDocument | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """An http-01 challenge (section 8.3) whose token was checked."""
+
+    url: str
+    token: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Authorization:
+    """An authorization (section 7.1.4) for `name`; `http01` is None when the CA offers no usable one, but `offered`."""
+
+    name: str
+    status: str
+    http01: Challenge | None
+    offered: tuple[str, ...] = ()
+    error: ProblemDocument | None = None
+
+
+def object_of(body: bytes) -> dict[str, Any]:
+    """A JSON object from a body; raises `NotAnAcmeAnswer` for anything else, however deep or odd."""
+    try:
+        value = json.loads(body, object_pairs_hook=_without_duplicates, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        raise NotAnAcmeAnswer(_beginning(body)) from None
+    if not isinstance(value, dict):
+        raise NotAnAcmeAnswer(_beginning(body))
+    return value
+
+
+def acme_url(value: object, what: str) -> str:
+    """An absolute https URL (section 6.1), unchanged; raises `NotAnAcmeAnswer` that names `what` it is for."""
+    text = value if isinstance(value, str) else ""
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        parts = urlsplit("")
+    if (
+        parts.scheme != "https"
+        or not parts.hostname
+        or not text.isascii()
+        or not text.isprintable()
+        or " " in text
+    ):
+        raise NotAnAcmeAnswer(f"{what} is '{legible(text, 100)}', not an absolute https URL")
+    return text
+
+
+def directory_of(value: Mapping[str, Any]) -> Directory:
+    """Read the directory; raises `NotAnAcmeAnswer` when a URL that we need is missing or not https."""
+    meta = value.get("meta")
+    meta = meta if isinstance(meta, dict) else {}
+    profiles, identities = meta.get("profiles"), meta.get("caaIdentities")
+    return Directory(
+        new_nonce=acme_url(value.get("newNonce"), "newNonce"),
+        new_account=acme_url(value.get("newAccount"), "newAccount"),
+        new_order=acme_url(value.get("newOrder"), "newOrder"),
+        renewal_info=acme_url(value["renewalInfo"], "renewalInfo") if value.get("renewalInfo") else "",
+        terms_of_service=_text(meta.get("termsOfService")),
+        caa_identities=tuple(_texts(identities)),
+        profiles={name: _text(about) for name, about in profiles.items()}
+        if isinstance(profiles, dict)
+        else {},
+        external_account_required=meta.get("externalAccountRequired") is True,
+    )
+
+
+def order_of(value: Mapping[str, Any]) -> Order:
+    """Read an order; raises `NotAnAcmeAnswer` when it has no status or no usable URLs."""
+    certificate, error = value.get("certificate"), value.get("error")
+    return Order(
+        status=_status(value),
+        identifiers=frozenset(_identifier(one) for one in _list(value.get("identifiers"))),
+        authorizations=tuple(acme_url(one, "an authorization") for one in _list(value.get("authorizations"))),
+        finalize=acme_url(value.get("finalize"), "finalize"),
+        certificate=acme_url(certificate, "certificate") if certificate else "",
+        error=problem_of(error) if isinstance(error, dict) else None,
+    )
+
+
+def authorization_of(value: Mapping[str, Any]) -> Authorization:
+    """Read an authorization; challenges of other types than http-01 are passed over, whatever they hold."""
+    name = _identifier(value.get("identifier"))
+    challenges = [one for one in _list(value.get("challenges")) if isinstance(one, dict)]
+    ours = next((one for one in challenges if one.get("type") == "http-01"), None)
+    errors = (problem_of(one["error"]) for one in challenges if isinstance(one.get("error"), dict))
+    return Authorization(
+        name=f"*.{name}" if value.get("wildcard") is True else name,
+        status=_status(value),
+        http01=None if ours is None else _challenge_of(ours),
+        offered=tuple(legible(_text(one.get("type")), 40) for one in challenges),
+        error=next(errors, None),
+    )
+
+
+def retry_after(value: str | None, date: str | None, now: datetime) -> float | None:
+    """Seconds to wait by `Retry-After` (RFC 9110 section 10.2.3), 0 … eight days; None when absent or garbled.
+
+    An HTTP-date is compared with the answer's own `Date`, so that our clock may be wrong; `now` serves without it.
+    """
+    text = (value or "").strip()
+    if re.fullmatch(r"\d{1,20}", text, re.ASCII):
+        seconds = float(text)
+    elif (until := _http_date(text)) is not None:
+        seconds = (until - (_http_date(date or "") or now)).total_seconds()
+    else:
+        return None
+    return min(max(seconds, 0.0), LONGEST_WAIT.total_seconds())
+
+
+def _challenge_of(value: Mapping[str, Any]) -> Challenge:
+    token = _text(value.get("token"))
+    if not TOKEN.match(token):
+        raise NotAnAcmeAnswer(
+            f"a challenge has the token '{legible(token, 40)}', which is not safe as a file name"
+        )
+    return Challenge(
+        url=acme_url(value.get("url"), "a challenge"), token=token, status=_text(value.get("status"))
+    )
+
+
+def _identifier(value: object) -> str:
+    given = value if isinstance(value, dict) else {}
+    kind, text = _text(given.get("type")), _text(given.get("value")).lower()
+    return text if kind == "dns" else f"{kind}:{text}"
+
+
+def _status(value: Mapping[str, Any]) -> str:
+    if not (status := _text(value.get("status"))):
+        raise NotAnAcmeAnswer("it has no status")
+    return status
+
+
+def _http_date(text: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    # "-0000" and other zones without an offset come back naive; HTTP knows only GMT.
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise ValueError("a key stands twice")
+    return value
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _beginning(body: bytes) -> str:
+    text = legible(body[:400].decode("utf-8", "replace"), 80)
+    return f"it begins with '{text}'" if text else "it is empty"
+
+
+def _texts(value: object) -> Iterable[str]:
+    return (one for one in _list(value) if isinstance(one, str))
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

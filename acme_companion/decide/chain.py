@@ -1,0 +1,132 @@
+"""Whether what a CA delivered is what was ordered: checked before it is believed (RFC 8555 sections 7.4.2 and 9.1)."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from acme_companion.decide.acme_problems import legible
+from acme_companion.decide.pair import spki_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from datetime import datetime
+
+    from acme_companion.decide.names import Name
+
+MOST_BYTES = 128 * 1024
+MOST_CERTIFICATES = 10
+SKEW = timedelta(minutes=10)
+"""How far a CA's clock may be ahead of ours."""
+
+_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----[^-]*-----END \1-----")
+
+
+class ChainRefused(ValueError):
+    """A chain that is not what was ordered; the message is one sentence without the certificate's names before it."""
+
+
+def check(chain_pem: bytes, names: Collection[Name], spki: str, now: datetime) -> bytes:
+    """Give the chain as plain PEM, leaf first; raise `ChainRefused` unless it is exactly what was ordered.
+
+    `spki` is the digest of our public key (see `pair.spki_of`).
+    """
+    certificates = _certificates(chain_pem)
+    leaf = certificates[0]
+    try:
+        _check_names(leaf, names)
+        _check_purpose(leaf)
+    except ValueError as problem:
+        # cryptography raises ValueError itself for extensions that it cannot parse.
+        if isinstance(problem, ChainRefused):
+            raise
+        raise ChainRefused(f"its extensions cannot be read ({legible(str(problem), 100)})") from None
+    if spki_of(leaf.public_key()) != spki:
+        raise ChainRefused("it is for another key than ours")
+    for number, certificate in enumerate(certificates):
+        _check_validity(certificate, "it" if number == 0 else f"certificate {number + 1} of its chain", now)
+    _check_order(certificates)
+    return b"".join(certificate.public_bytes(Encoding.PEM) for certificate in certificates)
+
+
+def _certificates(chain_pem: bytes) -> list[x509.Certificate]:
+    if len(chain_pem) > MOST_BYTES:
+        raise ChainRefused(f"its chain is larger than {MOST_BYTES} bytes")
+    kinds = _BLOCK.findall(chain_pem)
+    for kind in kinds:
+        if kind != b"CERTIFICATE":
+            raise ChainRefused(f"its chain holds a {kind.decode()} block")
+    if _BLOCK.sub(b"", chain_pem).strip():
+        raise ChainRefused("its chain holds something else than certificates")
+    if not 1 <= len(kinds) <= MOST_CERTIFICATES:
+        raise ChainRefused(f"its chain has {len(kinds)} certificates")
+    try:
+        return x509.load_pem_x509_certificates(chain_pem)
+    except ValueError as problem:
+        raise ChainRefused(f"its chain cannot be read ({legible(str(problem), 100)})") from None
+
+
+def _check_names(leaf: x509.Certificate, names: Collection[Name]) -> None:
+    try:
+        entries = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        raise ChainRefused("it has no subjectAltName") from None
+    has = {
+        entry.value.lower() if isinstance(entry, x509.DNSName) else f"{type(entry).__name__} entry"
+        for entry in entries
+    }
+    wanted = {name.text for name in names}
+    if missing := wanted - has:
+        raise ChainRefused(f"it lacks {_listed(missing)}")
+    if extra := has - wanted:
+        raise ChainRefused(f"it also names {_listed(extra)}, which was not ordered")
+
+
+def _check_purpose(leaf: x509.Certificate) -> None:
+    try:
+        if leaf.extensions.get_extension_for_class(x509.BasicConstraints).value.ca:
+            raise ChainRefused("it is a CA certificate")
+    except x509.ExtensionNotFound:
+        pass
+    try:
+        usages = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return
+    if ExtendedKeyUsageOID.SERVER_AUTH not in usages:
+        raise ChainRefused("it is not for TLS servers (no serverAuth in its extended key usage)")
+
+
+def _check_validity(certificate: x509.Certificate, what: str, now: datetime) -> None:
+    if certificate.not_valid_after_utc <= now:
+        raise ChainRefused(
+            f"{what} expired at {certificate.not_valid_after_utc:%Y-%m-%d %H:%M} UTC: is this host's clock right?"
+        )
+    if certificate.not_valid_before_utc > now + SKEW:
+        raise ChainRefused(
+            f"{what} is not valid before {certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC: is this host's clock right?"
+        )
+
+
+def _check_order(certificates: list[x509.Certificate]) -> None:
+    if len(certificates) == 1:
+        raise ChainRefused("its chain is missing: no intermediate certificate was delivered")
+    for number, (below, above) in enumerate(itertools.pairwise(certificates), 1):
+        try:
+            below.verify_directly_issued_by(above)
+        except (ValueError, TypeError, InvalidSignature):
+            raise ChainRefused(
+                f"its chain is broken: certificate {number} is not signed by certificate {number + 1}"
+            ) from None
+
+
+def _listed(texts: Collection[str]) -> str:
+    shown = sorted(texts)[:5]
+    more = f" and {len(texts) - len(shown)} more" if len(texts) > len(shown) else ""
+    return ", ".join(legible(text, 80) for text in shown) + more
