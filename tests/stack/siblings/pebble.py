@@ -41,8 +41,10 @@ LISTENER = (
 
 def main() -> None:
     """Make the listener's pair, show its authority to the companion, then become Pebble."""
-    for arguments in (AUTHORITY, LISTENER):
-        subprocess.run(["openssl", "req", "-x509", *NEW_KEY, *arguments], check=True, capture_output=True)
+    # Once per container: a client that trusts the listener shall still do so after a restart.
+    if not Path("/root/listener.pem").exists():
+        for arguments in (AUTHORITY, LISTENER):
+            subprocess.run(["openssl", "req", "-x509", *NEW_KEY, *arguments], check=True, capture_output=True)
     fresh = FOLDER / ".ca.pem.new"
     fresh.write_bytes(Path("/root/ca.pem").read_bytes())
     fresh.chmod(0o644)

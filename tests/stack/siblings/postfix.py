@@ -16,6 +16,8 @@ SETTINGS = {
     "smtpd_relay_restrictions": "reject",
     "smtpd_tls_security_level": "may",
     "smtpd_tls_chain_files": f"{VOLUME}/key.pem, {VOLUME}/cert.pem",
+    "smtpd_tls_cert_file": "",  # Debian sets a pair of its own
+    "smtpd_tls_key_file": "",
     "tls_server_sni_maps": f"hash:{SNI_MAP}",
 }
 

@@ -7,5 +7,13 @@ import os
 from .volume import become
 
 become(
-    "redis-server", "--bind", "*", "--protected-mode", "no", "--save", "", "--requirepass", os.environ["REDISPASS"]
+    "redis-server",
+    "--bind",
+    "*",
+    "--protected-mode",
+    "no",
+    "--save",
+    "",
+    "--requirepass",
+    os.environ["REDISPASS"],
 )
