@@ -1,0 +1,192 @@
+"""Which endpoints must serve which certificate after a switch, and what their answers mean. Served is the truth."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from acme_companion.decide.deployment.handling import handling
+from acme_companion.decide.facts import Endpoint, Unanswered
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from acme_companion.decide.deployment.handling import Handling
+    from acme_companion.decide.facts import ServedByEndpoint, Sibling
+    from acme_companion.decide.names import Name
+    from acme_companion.decide.pair import Certificate
+
+_MADE_UP = "acme-companion-check"
+"""The label below a wildcard by which its certificate is asked for."""
+_MOST_REASONS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What one sibling must serve: the SHA-256 fingerprint (lower-case hex) by endpoint."""
+
+    sibling: Sibling
+    by_endpoint: Mapping[Endpoint, str]
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointResult:
+    """What an endpoint that answered serves, and what it should serve (SHA-256 fingerprints, lower-case hex)."""
+
+    endpoint: Endpoint
+    expected: str
+    served: str
+
+    @property
+    def ok(self) -> bool:
+        return self.served == self.expected
+
+    def __str__(self) -> str:
+        place = f"{_place(self.endpoint)} for {self.endpoint.sni}"
+        if self.ok:
+            return f"{place} serves the certificate it should"
+        hint = _WHY_STALE.get(self.endpoint.protocol, "")
+        return f"{place} serves another certificate ({self.served[:16]}…, not {self.expected[:16]}…){hint}"
+
+    def as_data(self) -> dict[str, Any]:
+        """The result for machines."""
+        return {
+            "service": self.endpoint.service,
+            "host": self.endpoint.host,
+            "port": self.endpoint.port,
+            "protocol": self.endpoint.protocol,
+            "sni": self.endpoint.sni,
+            "ok": self.ok,
+            "served": self.served,
+            "expected": self.expected,
+        }
+
+
+_WHY_STALE = {
+    "smtp": "; Postfix keeps certificates in a map that is built when it starts",
+    "imap": "; Dovecot reads certificates when it starts or reloads",
+    "pop3": "; Dovecot reads certificates when it starts or reloads",
+    "sieve": "; Dovecot reads certificates when it starts or reloads",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What was seen after a deployment. `results`: every endpoint that answered.
+
+    `unanswered`: endpoints that did not (a port closed by choice, no STARTTLS offered): one sentence per sibling, no
+    failure. `unseen`: siblings of which no endpoint answered at all, so that nothing is known of them.
+    """
+
+    results: tuple[EndpointResult, ...] = ()
+    unanswered: tuple[str, ...] = ()
+    unseen: tuple[str, ...] = ()
+
+    @property
+    def stale(self) -> tuple[EndpointResult, ...]:
+        """The failures: endpoints that serve another certificate."""
+        return tuple(result for result in self.results if not result.ok)
+
+    @property
+    def finished(self) -> bool:
+        """Every sibling that can be asked serves what it should, on every endpoint that answers."""
+        return not self.stale and not self.unseen
+
+
+def expected(
+    siblings: Iterable[Sibling],
+    hostname: Name,
+    server: Certificate | None,
+    lineages: Sequence[Certificate],
+    https_port: int = 443,
+) -> tuple[Expected, ...]:
+    """What the running `siblings` must serve: the server pair by `hostname`, each of `lineages` by one of its names.
+
+    Every address is asked for the server pair, the best one for the lineages: the map from SNI names to
+    certificates belongs to the service, not to the address. `server` is None when only `lineages` are to be looked at.
+    """
+    found = []
+    for sibling in siblings:
+        how = handling(sibling, https_port)
+        if how is not None and how.ports and sibling.state == "running":
+            wanted = dict(_wanted(sibling, how, hostname, server, lineages))
+            if wanted or not sibling.addresses:
+                found.append(Expected(sibling, wanted))
+    return tuple(found)
+
+
+def judge(expectations: Iterable[Expected], served: ServedByEndpoint) -> Verification:
+    """What the looks in `served` say about `expectations`. An endpoint that was not looked at counts as unanswered."""
+    results: list[EndpointResult] = []
+    unanswered: list[str] = []
+    unseen: list[str] = []
+    for expectation in expectations:
+        name = expectation.sibling.name
+        if not expectation.sibling.addresses:
+            unseen.append(
+                f"{name} has no address in a network that we share: what it serves cannot be verified"
+            )
+            continue
+        silent: dict[Endpoint, str] = {}
+        for endpoint, fingerprint in expectation.by_endpoint.items():
+            match served.get(endpoint, Unanswered("not looked at")):
+                case Unanswered(why):
+                    silent[endpoint] = why
+                case look:
+                    results.append(EndpointResult(endpoint, fingerprint, look.fingerprint))
+        if silent and len(silent) == len(expectation.by_endpoint):
+            unseen.append(f"{name} serves nothing that can be verified: {_reasons(silent)}")
+        elif silent:
+            unanswered.append(f"{name}: not verified: {_reasons(silent)}")
+    return Verification(tuple(results), tuple(unanswered), tuple(unseen))
+
+
+def _wanted(
+    sibling: Sibling,
+    how: Handling,
+    hostname: Name,
+    server: Certificate | None,
+    lineages: Sequence[Certificate],
+) -> Iterator[tuple[Endpoint, str]]:
+    # mailcow's nginx takes only directories that do not list the hostname.
+    leaves_out_hostname = "nginx-mailcow" in sibling.service
+    for index, address in enumerate(sibling.addresses):
+        for lineage in lineages if how.sni and index == 0 else ():
+            if leaves_out_hostname and hostname in lineage.names:
+                continue
+            name = _asked_by(lineage, hostname)
+            if name is not None:
+                for port in how.ports:
+                    yield (
+                        Endpoint(sibling.service, address, port.number, port.protocol, name),
+                        lineage.fingerprint,
+                    )
+        if server is not None:
+            for port in how.ports:
+                yield (
+                    Endpoint(sibling.service, address, port.number, port.protocol, hostname.text),
+                    server.fingerprint,
+                )
+
+
+def _asked_by(lineage: Certificate, hostname: Name) -> str | None:
+    """The SNI name by which a lineage is asked for; None when it has no name but the hostname."""
+    exact = next((name.text for name in lineage.names if not name.is_wildcard and name != hostname), None)
+    if exact is not None:
+        return exact
+    return next((f"{_MADE_UP}.{name.host}" for name in lineage.names if name.is_wildcard), None)
+
+
+def _reasons(silent: Mapping[Endpoint, str]) -> str:
+    """Ports by reason, each reason once."""
+    ports: defaultdict[str, set[str]] = defaultdict(set)
+    for endpoint, why in silent.items():
+        ports[why].add(f"{endpoint.port}/{endpoint.protocol}")
+    told = [f"{', '.join(sorted(where))} ({why})" for why, where in list(ports.items())[:_MOST_REASONS]]
+    return "; ".join(told) + ("; …" if len(ports) > _MOST_REASONS else "")
+
+
+def _place(endpoint: Endpoint) -> str:
+    host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
+    return f"{endpoint.service} {host}:{endpoint.port}/{endpoint.protocol}"
