@@ -15,6 +15,7 @@ if docker image inspect "$image" >/dev/null 2>&1; then
     exit 0
 fi
 
+# shellcheck disable=SC2016  # apt expands it
 archives() { apt-get indextargets --format '$(REPO_URI)' | grep '/debian/*$' | sort -u; }
 [ -n "$(archives)" ] || apt-get -qq update
 mirror=$(archives | head -n 1)

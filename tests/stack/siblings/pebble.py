@@ -22,10 +22,6 @@ SETTINGS = {
     "externalAccountBindingRequired": False,
     "retryAfter": {"authz": 1, "order": 1},
     "keyAlgorithm": "ecdsa",
-    "profiles": {
-        "default": {"description": "ninety days", "validityPeriod": 90 * DAY},
-        "shortlived": {"description": "six days", "validityPeriod": 6 * DAY},
-    },
 }
 NEW_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc", "-days", "30")
 AUTHORITY = (
@@ -50,8 +46,15 @@ def main() -> None:
     fresh.chmod(0o644)
     fresh.replace(FOLDER / "ca.pem")
     config = Path("/root/pebble.json")
-    config.write_text(json.dumps({"pebble": SETTINGS}), encoding="utf-8")
+    settings = SETTINGS | {"profiles": dict(map(profile, os.environ["PEBBLE_PROFILES"].split()))}
+    config.write_text(json.dumps({"pebble": settings}), encoding="utf-8")
     become("pebble", "-config", str(config), "-dnsserver", f"{os.environ['DNS_ADDRESS']}:53")
+
+
+def profile(word: str) -> tuple[str, dict[str, object]]:
+    """Read `name=days`."""
+    name, _, days = word.partition("=")
+    return name, {"description": f"{days} days", "validityPeriod": int(days) * DAY}
 
 
 main()
