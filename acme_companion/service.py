@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from acme_companion.cycle import once
 from acme_companion.decide.report import lines
 from acme_companion.problems import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
     from contextlib import AbstractAsyncContextManager
     from datetime import datetime
 
@@ -30,26 +29,62 @@ GLANCE_EVERY = 2.0
 AFTER_A_FAULT = timedelta(minutes=30)
 
 Opened = tuple["Settings", "World"]
+T = TypeVar("T")
 
 
-@dataclass(slots=True)
 class Wishes:
-    """What signals ask for. `stop`: end cleanly (SIGTERM, SIGINT); `again`: read the settings anew and cycle now (SIGHUP)."""
+    """What signals ask for: to end cleanly (SIGTERM, SIGINT), or to read the settings anew and cycle now (SIGHUP)."""
 
-    stop: bool = False
-    again: bool = False
+    def __init__(self) -> None:
+        self._stop = asyncio.Event()
+        self._heard = asyncio.Event()
 
-    @property
-    def any(self) -> bool:
-        return self.stop or self.again
+    def ask_to_stop(self) -> None:
+        self._stop.set()
+        self._heard.set()
+
+    def ask_again(self) -> None:
+        self._heard.set()
+
+    def stopping(self) -> bool:
+        return self._stop.is_set()
+
+    def heard(self) -> bool:
+        return self._heard.is_set()
+
+    def granted(self) -> None:
+        if not self.stopping():
+            self._heard.clear()
+
+    async def unless_stopped(self, work: Coroutine[Any, Any, T]) -> T | None:
+        """The result of `work`; None when it was cancelled because someone asked to stop."""
+        return await _unless(self._stop, work)
+
+    async def unless_heard(self, work: Coroutine[Any, Any, T]) -> T | None:
+        """The result of `work`; None when it was cancelled because anything was asked for."""
+        return await _unless(self._heard, work)
+
+
+async def _unless(event: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+    task = asyncio.ensure_future(work)
+    asked = asyncio.ensure_future(event.wait())
+    try:
+        await asyncio.wait({task, asked}, return_when=asyncio.FIRST_COMPLETED)
+        return task.result() if task.done() else None
+    finally:
+        for one in (task, asked):
+            one.cancel()
+        await asyncio.gather(task, asked, return_exceptions=True)
 
 
 async def run(
-    opened: Callable[[], AbstractAsyncContextManager[Opened]], wishes: Wishes, beat: Callable[[datetime], None]
+    opened: Callable[[], AbstractAsyncContextManager[Opened]],
+    wishes: Wishes,
+    beat: Callable[[datetime], None],
 ) -> None:
-    """Cycle until `wishes.stop`. `beat(until)` is called often: after `until` without a next call the loop is stuck."""
-    while not wishes.stop:
-        wishes.again = False
+    """Cycle until asked to stop. `beat(until)` is called often: after `until` without a next call the loop is stuck."""
+    while not wishes.stopping():
+        wishes.granted()
         async with opened() as (settings, world):
             with world.store.lock():
                 heart = asyncio.create_task(_heartbeat(world.clock, beat))
@@ -61,27 +96,16 @@ async def run(
 
 
 async def _cycles(settings: Settings, world: World, wishes: Wishes) -> None:
-    while not wishes.any:
-        wake_at = await _until_done_or_stopped(settings, world, wishes)
-        if wishes.any:
+    while not wishes.heard():
+        # Cancelled at its next wait when someone asks to stop: everything on disk is whole at every moment.
+        wake_at = await wishes.unless_stopped(_one_cycle(settings, world))
+        if wake_at is None:
+            world.log.info("asked to stop: the next start goes on from what is on disk")
             return
         world.log.info(f"next look {wake_at:%d %b %Y %H:%M} UTC")
         # The wall clock, in small steps: a clock that jumps or a host that slept is noticed at once.
-        while not wishes.any and world.clock.now() < wake_at and not world.store.force_renew_wanted():
-            await world.clock.sleep(GLANCE_EVERY)
-
-
-async def _until_done_or_stopped(settings: Settings, world: World, wishes: Wishes) -> datetime:
-    """One cycle. A wish to stop ends it at its next wait: everything on disk is whole at every moment."""
-    cycle = asyncio.create_task(_one_cycle(settings, world))
-    while not cycle.done():
-        await asyncio.wait({cycle}, timeout=0.2)
-        if wishes.stop and not cycle.done():
-            world.log.info("asked to stop: the cycle ends here, the next start goes on from what is on disk")
-            cycle.cancel()
-            await asyncio.gather(cycle, return_exceptions=True)
-            return world.clock.now()
-    return cycle.result()
+        while not wishes.heard() and world.clock.now() < wake_at and not world.store.force_renew_wanted():
+            await wishes.unless_heard(world.clock.sleep(GLANCE_EVERY))
 
 
 async def _one_cycle(settings: Settings, world: World) -> datetime:
@@ -95,7 +119,9 @@ async def _one_cycle(settings: Settings, world: World) -> datetime:
         world.log.error(f"the cycle was given up after {LONGEST_CYCLE}: what is served stays")
         world.cycle_failed(world.clock.now())
     except Exception as fault:  # noqa: BLE001 - the loop must outlive a fault of ours: years, unattended
-        world.log.error(f"a fault of acme-companion itself, please report it: {type(fault).__name__}: {fault}")
+        world.log.error(
+            f"a fault of acme-companion itself, please report it: {type(fault).__name__}: {fault}"
+        )
         world.log.error("".join(traceback.format_exception(fault)))
         world.cycle_failed(world.clock.now())
     else:

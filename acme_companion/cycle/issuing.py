@@ -53,7 +53,9 @@ async def issue(settings: Settings, world: World, plan: Plan, memory: Memory) ->
         known = memory.authorities.get(settings.ca.directory_url, Authority())
         async with world.responding() as responder, world.authority(known, account_key, responder) as ca:
             # A new RSA key takes a second: made beside the questions to the CA, never before them.
-            knowledge, key_pem = await asyncio.gather(ca.knowledge(), asyncio.to_thread(world.store.certificate_key))
+            knowledge, key_pem = await asyncio.gather(
+                ca.knowledge(), asyncio.to_thread(world.store.certificate_key)
+            )
             memory = replace(memory, authorities={**memory.authorities, settings.ca.directory_url: knowledge})
             return await _all(settings, world, plan, memory, ca, key_pem)
     except Problem as problem:
@@ -113,8 +115,13 @@ class _Progress:
         memory = self._memory
         self._memory = replace(
             memory,
-            issued={**memory.issued, **{c.fingerprint: self._settings.ca.directory_url for _, _, _, c in fresh}},
-            undeployed=tuple(dict.fromkeys((*memory.undeployed, *(step.lineage.directory for step, _, _, _ in fresh)))),
+            issued={
+                **memory.issued,
+                **{c.fingerprint: self._settings.ca.directory_url for _, _, _, c in fresh},
+            },
+            undeployed=tuple(
+                dict.fromkeys((*memory.undeployed, *(step.lineage.directory for step, _, _, _ in fresh)))
+            ),
         )
         try:
             self._world.store.remember(self._memory)
@@ -139,7 +146,11 @@ class _Progress:
         renewal = step.renewal and not issued.left_out
         self._switched.append(Switched(lineage, certificate, renewal))
         self._refused(issued.left_out, accepted=names)
-        failures = {key: value for key, value in self._memory.lineage_failures.items() if key != step.lineage.directory}
+        failures = {
+            key: value
+            for key, value in self._memory.lineage_failures.items()
+            if key != step.lineage.directory
+        }
         self._memory = replace(self._memory, lineage_failures=failures)
         sentence = (
             f"{'renewed' if step.replaces or step.renewal else 'issued'}, {step.because}; "
@@ -159,7 +170,9 @@ class _Progress:
             self._memory, lineage_failures={**self._memory.lineage_failures, directory: failures}
         )
         self._refused(by_name)
-        sentence = f"not issued: {problem}; next try {failures.wait_until:%d %b %H:%M} UTC; what is served stays"
+        sentence = (
+            f"not issued: {problem}; next try {failures.wait_until:%d %b %H:%M} UTC; what is served stays"
+        )
         self._done.append(Done(step, ok=False, sentence=sentence, left_out=_left_out(by_name)))
 
     def _refused(self, by_name: Mapping[Name, str], accepted: tuple[Name, ...] = ()) -> None:
@@ -182,4 +195,8 @@ def _left_out(by_name: Mapping[Name, str]) -> tuple[LeftOut, ...]:
 
 def _directory(lineage: Lineage, names: tuple[Name, ...]) -> str:
     """The directory as planned, unless the CA refused the very name that it is called by."""
-    return lineage.directory if any(name.directory == lineage.directory for name in names) else names[0].directory
+    return (
+        lineage.directory
+        if any(name.directory == lineage.directory for name in names)
+        else names[0].directory
+    )

@@ -60,14 +60,20 @@ async def survey(settings: Settings, world: World, *, force: bool = False) -> Su
     facts, probe_warnings = await _look(settings, world, wanted, own)
     verdicts = {name: judge(one, own, settings.checks, authority) for name, one in facts.items()}
 
-    memory = remember_readiness(_remember_addresses(replace(held.memory, windows=windows), own), verdicts, world.clock.now())
+    memory = remember_readiness(
+        _remember_addresses(replace(held.memory, windows=windows), own), verdicts, world.clock.now()
+    )
     if authority != Authority():
         memory = replace(memory, authorities={**memory.authorities, settings.ca.directory_url: authority})
     held = replace(held, memory=memory)
     plan = make_plan(settings, domains, wanted, verdicts, held, world.clock.now(), force=force)
     warnings = (
         *wanted.warnings,
-        *([f"{domains.unanswered.why}. Nothing that is certified is dropped meanwhile"] if domains.unanswered else []),
+        *(
+            [f"{domains.unanswered.why}. Nothing that is certified is dropped meanwhile"]
+            if domains.unanswered
+            else []
+        ),
         *probe_warnings,
     )
     return Survey(held, domains, wanted, verdicts, plan, memory, warnings)
@@ -112,9 +118,12 @@ async def _windows(settings: Settings, world: World, held: Held) -> dict[str, Re
     mine = [
         certificate
         for lineage in held.lineages
-        if (certificate := lineage.certificate) and memory.issued.get(certificate.fingerprint) == settings.ca.directory_url
+        if (certificate := lineage.certificate)
+        and memory.issued.get(certificate.fingerprint) == settings.ca.directory_url
     ]
-    windows = {one.fingerprint: memory.windows[one.fingerprint] for one in mine if one.fingerprint in memory.windows}
+    windows = {
+        one.fingerprint: memory.windows[one.fingerprint] for one in mine if one.fingerprint in memory.windows
+    }
     now = world.clock.now()
     due_to_ask = [
         one

@@ -61,8 +61,9 @@ def due(certificate: Certificate, window: RenewalWindow | None) -> Due:
 def window_from(
     before: RenewalWindow | None, advice: RenewalAdvice, now: datetime, share: float
 ) -> RenewalWindow:
-    """The window to remember. The moment in it is chosen once, at `share` (0..1), and again only when the window moves:
-    choosing anew at every look could put a renewal off for ever.
+    """The window to remember, with a moment in it chosen at `share` (0..1).
+
+    It is chosen once, and again only when the window moves: choosing anew at every look could put a renewal off for ever.
     """
     moved = before is None or (before.start, before.end) != (advice.start, advice.end)
     chosen = advice.start + (advice.end - advice.start) * share if before is None or moved else before.chosen

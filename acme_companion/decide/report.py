@@ -81,7 +81,10 @@ def lines(report: Report) -> Iterator[tuple[str, str]]:
 def _step_lines(step: Step, done: Done | None) -> Iterator[tuple[str, str]]:
     match step:
         case Keep():
-            yield "info", f"{step.lineage}: kept, {step.because}; next renewal {step.next_renewal:%d %b %Y %H:%M} UTC"
+            yield (
+                "info",
+                f"{step.lineage}: kept, {step.because}; next renewal {step.next_renewal:%d %b %Y %H:%M} UTC",
+            )
         case Issue():
             level = "info" if done is None or done.ok else "error"
             yield level, f"{step.lineage}: {done.sentence if done else f'to be issued, {step.because}'}"
@@ -126,7 +129,9 @@ def step_as_data(step: Step, done: Done | None = None) -> dict[str, Any]:
             "lineage": step.lineage.directory,
             "server": step.lineage.server,
             "names": [name.text for name in step.lineage.names],
-            "left_out": {one.name.text: one.because for one in (*step.left_out, *(done.left_out if done else ()))},
+            "left_out": {
+                one.name.text: one.because for one in (*step.left_out, *(done.left_out if done else ()))
+            },
         }
     if isinstance(step, Keep):
         data["next_renewal"] = step.next_renewal.isoformat()

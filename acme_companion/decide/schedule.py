@@ -22,6 +22,9 @@ RETRY_AFTER = (  # after this many failures in a row
 CYCLE_EVERY = timedelta(days=1)
 LOOK_AGAIN_WITHOUT_CERTIFICATE = timedelta(minutes=30)
 LOOK_AGAIN_AT_NAMES = timedelta(hours=6)
+AFTER_A_ROLL_BACK = timedelta(
+    hours=12
+)  # each try costs a certificate; a CA gives five of the same names a week
 SOONEST = timedelta(minutes=1)
 FORGET_AFTER = timedelta(days=2)
 """A refusal of a name counts as one more in a row until this long after its waiting time."""
@@ -30,15 +33,18 @@ JITTER = 0.1
 
 
 def one_more(
-    before: Failures | None, now: datetime, because: str, retry_at: datetime | None = None
+    before: Failures | None,
+    now: datetime,
+    because: str,
+    retry_at: datetime | None = None,
+    at_least: timedelta = timedelta(0),
 ) -> Failures:
     """The record after one more failure in a row; `retry_at` is the other side's own wish, never undercut."""
     count = (before.count if before else 0) + 1
-    wait_until = now + RETRY_AFTER[min(count, len(RETRY_AFTER)) - 1]
-    asked = retry_at is not None and retry_at > wait_until
-    return Failures(
-        count, now, retry_at if asked and retry_at else wait_until, because, asked_by_ca=retry_at is not None
-    )
+    wait_until = now + max(RETRY_AFTER[min(count, len(RETRY_AFTER)) - 1], at_least)
+    if retry_at is not None:
+        wait_until = max(wait_until, retry_at)
+    return Failures(count, now, wait_until, because, asked_by_ca=retry_at is not None)
 
 
 def next_look(report: Report, memory: Memory, now: datetime, share: float) -> datetime:
