@@ -84,7 +84,10 @@ class Database:
 
 @dataclass(frozen=True, slots=True)
 class Checks:
-    """How names are looked at before a CA is asked. Empty `resolvers`: the system's. `timeout` in seconds per name."""
+    """How names are looked at before a CA is asked. Empty `resolvers`: the system's. `timeout` in seconds per name.
+
+    `challenge_type`: how names will be validated (RFC 8555 section 8); with `dns-01` only CAA is judged.
+    """
 
     skip_ip: bool = False
     skip_http: bool = False
@@ -97,6 +100,7 @@ class Checks:
     resolvers: tuple[HostPort, ...] = ()
     timeout: float = 10.0
     http_port: int = 80
+    challenge_type: str = "http-01"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,153 @@
+"""Whether a name would be validated if we asked a CA now: ready, not ready, or unknown, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from acme_companion.decide.caa import allows
+from acme_companion.decide.facts import ProbeReached, ProbeWrong, Unanswered
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from ipaddress import IPv4Address, IPv6Address
+
+    from acme_companion.decide.facts import NameFacts, OwnAddresses
+    from acme_companion.decide.memory import Authority
+    from acme_companion.decide.settings import Checks
+
+
+class Readiness(StrEnum):
+    """`UNKNOWN` counts as unchanged: a resolver that hiccups costs no name."""
+
+    READY = "ready"
+    NOT_READY = "not ready"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A judgement with its reason in one sentence, which says for which record or address, and what to change."""
+
+    readiness: Readiness
+    because: str
+
+
+def judge(facts: NameFacts, own: OwnAddresses, checks: Checks, authority: Authority) -> Verdict:
+    """What the first check that fails says, else the first that has no answer: CAA, addresses, probe, in this order."""
+    steps = [_judge_caa(facts, checks, authority)]
+    if checks.challenge_type != "dns-01":
+        steps += [_judge_http_possible(facts), _judge_addresses(facts, own, checks), _judge_probe(facts)]
+    for kind in (Readiness.NOT_READY, Readiness.UNKNOWN):
+        for step in steps:
+            if step.readiness is kind:
+                return step
+    return _ready("; ".join(step.because for step in steps if step.because))
+
+
+def _ready(because: str) -> Verdict:
+    return Verdict(Readiness.READY, because)
+
+
+def _not_ready(because: str) -> Verdict:
+    return Verdict(Readiness.NOT_READY, because)
+
+
+def _unknown(because: str) -> Verdict:
+    return Verdict(Readiness.UNKNOWN, because)
+
+
+def _judge_caa(facts: NameFacts, checks: Checks, authority: Authority) -> Verdict:
+    decision = allows(
+        facts.caa, facts.name, authority.caa_identities, authority.account_uri, checks.challenge_type
+    )
+    if decision.allowed is None:
+        return _unknown(decision.because)
+    return _ready(decision.because) if decision.allowed else _not_ready(decision.because)
+
+
+def _judge_http_possible(facts: NameFacts) -> Verdict:
+    if facts.name.is_wildcard:
+        return _not_ready(
+            "a wildcard can be validated by DNS-01 only: set ACME_DNS_CHALLENGE=y, or list the names"
+        )
+    return _ready("")
+
+
+def _judge_addresses(facts: NameFacts, own: OwnAddresses, checks: Checks) -> Verdict:
+    """All AAAA records if there is one, else all A records: that is where a CA connects."""
+    ipv4, ipv6 = facts.addresses.ipv4, facts.addresses.ipv6
+    if isinstance(ipv6, Unanswered):
+        return _unknown(f"its AAAA records are not known: {ipv6.why}")
+    if ipv6:
+        accepted = checks.skip_ip or checks.accept_other_ipv6
+        if not checks.ipv6 and not accepted:
+            return _not_ready(
+                f"AAAA {ipv6[0]}: a CA connects there, but IPv6 is off in this stack (ENABLE_IPV6): remove the record, or "
+                "switch IPv6 on"
+            )
+        return _compared(facts, "AAAA", ipv6, own.ipv6, own.why, accepted=accepted)
+    if isinstance(ipv4, Unanswered):
+        return _unknown(f"its A records are not known: {ipv4.why}")
+    if ipv4:
+        accepted = checks.skip_ip or checks.accept_other_ipv4
+        return _compared(facts, "A", ipv4, own.ipv4, own.why, accepted=accepted)
+    where = f" A {own.ipv4}" if own.ipv4 else " an A record with this host's public address"
+    return _not_ready(f"{facts.addresses.missing or 'it has no address in DNS'}: publish{where}")
+
+
+def _compared(
+    facts: NameFacts,
+    record: str,
+    found: Sequence[IPv4Address | IPv6Address],
+    own: IPv4Address | IPv6Address | None,
+    why: str,
+    *,
+    accepted: bool,
+) -> Verdict:
+    """Every address counts: a CA may be given any of them."""
+    listed = ", ".join(str(address) for address in found[:3]) + (" …" if len(found) > 3 else "")
+    if accepted:
+        return _ready(f"{record} {listed}, not compared with ours")
+    elsewhere = [address for address in found if address != own]
+    if not elsewhere:
+        return _ready(f"{record} {listed} is ours")
+    public = [address for address in elsewhere if address.is_global]
+    if not public:
+        return _unknown(
+            f"{record} {elsewhere[0]} is not a public address, so this resolver does not see what a CA sees: have names looked "
+            "up by a public or validating resolver, or set SKIP_IP_CHECK=y"
+        )
+    family = "IPv6" if record == "AAAA" else "IPv4"
+    if own is None:
+        if isinstance(facts.probe, ProbeReached):
+            return _ready(f"{record} {listed} leads to us, although our public {family} address is not known")
+        return _unknown(
+            f"{record} {listed} cannot be compared, because the public {family} address of this host is not known"
+            f"{f' ({why})' if why else ''}: set it in the settings, or set SKIP_IP_CHECK=y"
+        )
+    return _not_ready(
+        f"{record} {public[0]} is not this host's public {family} address {own}: change that record to {own}"
+        + (" or remove it" if record == "AAAA" or len(found) > 1 else "")
+    )
+
+
+def _judge_probe(facts: NameFacts) -> Verdict:
+    """A file that came back is proof; another answer is a fault; silence may be our own network's."""
+    url = f"http://{facts.name}/.well-known/acme-challenge/"
+    match facts.probe:
+        case None:
+            return _ready("not probed over HTTP")
+        case ProbeReached(address):
+            return _ready(f"the probe file came back over {address}")
+        case ProbeWrong(address, why):
+            return _not_ready(
+                f"{address} does not give our probe file below {url}: {why}; let port 80 of {address} lead to this stack's web "
+                "server, and that serve the companion's webroot"
+            )
+        case Unanswered(why):
+            return _unknown(
+                f"our probe of {url} got no answer ({why}): open port 80, or, if only this host cannot reach its own public "
+                "address (NAT without hairpin), set SKIP_HTTP_VERIFICATION=y"
+            )
