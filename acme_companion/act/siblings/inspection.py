@@ -1,0 +1,85 @@
+"""What the Docker API tells of a container, as a `Sibling`. Nothing in the document is taken for granted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from acme_companion.decide.facts import Sibling
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+PROJECT = "com.docker.compose.project"
+SERVICE = "com.docker.compose.service"
+_LONGEST_GRACE = 600
+
+
+def mapping(document: object, *path: str) -> Mapping[str, Any]:
+    """The object at `path` in a JSON document, empty when there is none."""
+    for step in path:
+        document = document.get(step) if isinstance(document, dict) else None
+    return document if isinstance(document, dict) else {}
+
+
+def text(document: object, *path: str) -> str:
+    """The string at `path`, empty when there is none."""
+    *above, last = path
+    found = mapping(document, *above).get(last)
+    return found if isinstance(found, str) else ""
+
+
+def number(document: object, *path: str) -> int:
+    """The whole number at `path`, 0 when there is none."""
+    *above, last = path
+    found = mapping(document, *above).get(last)
+    return found if isinstance(found, int) else 0
+
+
+def labels(document: object, *path: str) -> dict[str, str]:
+    """The labels at `path`: names and values as text."""
+    found = mapping(document, *path)
+    return {key: value for key, value in found.items() if isinstance(value, str)}
+
+
+def networks(document: object) -> frozenset[str]:
+    """The ids of the networks that an inspected container is in."""
+    found = mapping(document, "NetworkSettings", "Networks").values()
+    return frozenset(filter(None, (text(network, "NetworkID") for network in found)))
+
+
+def sibling_of(document: object, shared: Collection[str] | None) -> Sibling:
+    """An inspected container as a `Sibling`; `shared`: ids of the networks we are in, None when addresses of all will do."""
+    found = labels(document, "Config", "Labels")
+    return Sibling(
+        identity=text(document, "Id"),
+        name=text(document, "Name").removeprefix("/") or text(document, "Id")[:12],
+        service=found.get(SERVICE, ""),
+        state=text(document, "State", "Status"),
+        health=_health(text(document, "State", "Health", "Status")),
+        restart_count=number(document, "RestartCount"),
+        started_at=text(document, "State", "StartedAt"),
+        addresses=_addresses(document, shared),
+        labels=found,
+    )
+
+
+def grace(document: object) -> int:
+    """Seconds that an inspected container may take to stop before it is killed (`stop_grace_period`)."""
+    asked = mapping(document, "Config").get("StopTimeout")
+    return min(asked, _LONGEST_GRACE) if isinstance(asked, int) and asked >= 0 else 10
+
+
+def _health(status: str) -> str:
+    return status if status in {"healthy", "unhealthy", "starting"} else ""
+
+
+def _addresses(document: object, shared: Collection[str] | None) -> tuple[str, ...]:
+    """IPv4 before IPv6, because every mail stack has it; in the order of network names."""
+    found = mapping(document, "NetworkSettings", "Networks")
+    usable = [
+        network
+        for _, network in sorted(found.items())
+        if shared is None or text(network, "NetworkID") in shared
+    ]
+    both = [text(network, key) for key in ("IPAddress", "GlobalIPv6Address") for network in usable]
+    return tuple(dict.fromkeys(filter(None, both)))
