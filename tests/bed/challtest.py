@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from .process import LOOPBACK, Process, StartFailedError, free_port, program
+from .process import LOOPBACK, PROBE, Process, StartFailedError, free_port, program
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -114,12 +114,12 @@ class ChallengeManagement:
         """Forget the questions (`dns`) or requests (`http`, `tlsalpn`) for `host`."""
         self._post("clear-request-history", host=host, type=kind)
 
-    def _post(self, what: str, **values: object) -> bytes:
+    def _post(self, what: str, *, timeout: float = 5, **values: object) -> bytes:
         request = urllib.request.Request(
             f"{self.management_url}/{what}", json.dumps(values).encode(), method="POST"
         )
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(request, timeout=5) as answer:
+        with opener.open(request, timeout=timeout) as answer:
             return bytes(answer.read())
 
 
@@ -210,16 +210,16 @@ class ChallengeTestServer(ChallengeManagement):
 
     def _answers(self) -> bool:
         try:
-            self.clear_history("ready.test")
+            self._post("clear-request-history", timeout=PROBE, host="ready.test", type="dns")
             with socket.socket(type=socket.SOCK_DGRAM) as asking:
-                asking.settimeout(0.5)
+                asking.settimeout(PROBE)
                 asking.connect((LOOPBACK, self.dns_port))
                 asking.send(QUESTION)
                 if asking.recv(512)[:2] != QUESTION[:2]:
                     return False
             for port in (self.dns_port, self.http_port, self.https_port, self.tls_alpn_port):
                 if port:
-                    socket.create_connection((LOOPBACK, port), timeout=0.5).close()
+                    socket.create_connection((LOOPBACK, port), timeout=PROBE).close()
         except OSError:
             return False
         return True

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import trustme
 
-from .process import LOOPBACK, Process, StartFailedError, free_port, program
+from .process import LOOPBACK, PROBE, Process, StartFailedError, free_port, program
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -185,15 +185,17 @@ class Pebble:
     def _answers(self) -> bool:
         # Verified against our own fresh CA, so another program on the same port never passes for ours.
         try:
-            return bool(self._get(self.directory_url) and self.root_pem())
+            return bool(
+                self._get(self.directory_url, PROBE) and self._get(f"{self.management_url}/roots/0", PROBE)
+            )
         except OSError:
             return False
 
-    def _get(self, url: str) -> bytes:
+    def _get(self, url: str, timeout: float = 5) -> bytes:
         trust = ssl.create_default_context(cafile=str(self.ca_bundle))
         no_proxy = urllib.request.ProxyHandler({})
         opener = urllib.request.build_opener(no_proxy, urllib.request.HTTPSHandler(context=trust))
-        with opener.open(url, timeout=5) as answer:
+        with opener.open(url, timeout=timeout) as answer:
             return bytes(answer.read())
 
     def _in_folder(self, name: str) -> Path:
