@@ -85,7 +85,12 @@ def problem_of(value: object) -> ProblemDocument:
 
 
 def refused_names(problem: ProblemDocument, names: Iterable[Name]) -> dict[Name, str]:
-    """Which of `names` a refused order is about, each with its sentence; empty when the CA singled out none."""
+    """Which of `names` a refused order is about, each with its sentence; empty when the CA singled out none.
+
+    A rate limit is never about a name alone: waiting helps, and leaving the name out does not.
+    """
+    if problem.kind == "rateLimited":
+        return {}
     by_text = {name.text: name for name in names}
     found = {
         by_text[below.identifier]: below.advice

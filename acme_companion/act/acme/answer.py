@@ -1,0 +1,95 @@
+"""One HTTP answer of a CA, and the two ways in which it is not what was asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from acme_companion.decide.acme_answers import NotAnAcmeAnswer, object_of
+from acme_companion.decide.acme_problems import ProblemDocument, legible, problem_of
+from acme_companion.problems import NotYet, Problem, Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+T = TypeVar("T")
+
+_TEMPORARY = frozenset({"badNonce", "rateLimited", "serverInternal", "conflict"})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Status, headers (any case) and the whole body. `retry_after`: seconds, None when the CA named no time."""
+
+    url: str
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+    retry_after: float | None = None
+
+    def read(self, parse: Callable[[dict[str, Any]], T]) -> T:
+        """The body as what `parse` makes of it; raises `NotYet` when it is not an ACME answer."""
+        try:
+            return parse(object_of(self.body))
+        except NotAnAcmeAnswer as problem:
+            raise NotYet(f"{self.url} gave something that is not an ACME answer: {problem}") from None
+
+    def location(self) -> str:
+        """The URL of the resource that was made (section 7.4); raises `NotYet` when the CA told none."""
+        location = self.headers.get("Location", "")
+        if not location.startswith("https://"):
+            raise NotYet(
+                f"{self.url} gave something that is not an ACME answer: "
+                f"its Location header is '{legible(location, 100)}', not an https URL"
+            )
+        return location
+
+    def problem(self) -> ProblemDocument:
+        """The problem document in it, or one made up from the status when there is none."""
+        try:
+            document = problem_of(object_of(self.body))
+        except NotAnAcmeAnswer:
+            document = ProblemDocument("")
+        if document.kind or document.detail:
+            return document
+        if 300 <= self.status < 400:
+            target = self.headers.get("Location", "")
+            return ProblemDocument("", f"it redirects to {target}, which ACME requests must not follow")
+        beginning = self.body[:200].decode("utf-8", "replace")
+        return ProblemDocument("", f"HTTP status {self.status}: {beginning}")
+
+
+class Declined(Exception):
+    """The CA answered a request with a problem. Inside this package only: `as_problem` is what leaves it."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.document = answer.problem()
+        super().__init__(f"{answer.url}: {self.document.sentence}")
+        self.answer = answer
+
+    @property
+    def kind(self) -> str:
+        return self.document.kind
+
+    def as_problem(self, now: datetime) -> Problem:
+        """`NotYet` when waiting can help, else `Refused`, with the CA's own sentence."""
+        text = f"{self.answer.url}: {self.document.advice}"
+        status = self.answer.status
+        if self.kind in _TEMPORARY or not self.kind or status == 429 or status >= 500:
+            wait = self.answer.retry_after
+            return NotYet(text, retry_at=None if wait is None else now + timedelta(seconds=wait))
+        if terms := self.terms_url():
+            return Refused(f"{text}; read and accept the CA's terms at {legible(terms, 300)}")
+        return Refused(text)
+
+    def terms_url(self) -> str:
+        """Where the terms are that must be agreed to (section 7.3.3); empty for any other problem."""
+        if self.kind != "userActionRequired":
+            return ""
+        for link in self.answer.headers.get("Link", "").split(","):
+            target, _, relation = link.partition(";")
+            if "terms-of-service" in relation:
+                return target.strip().strip("<>")
+        return self.document.instance

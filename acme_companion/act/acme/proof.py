@@ -1,0 +1,112 @@
+"""Proving that names are ours (RFC 8555 sections 7.5 and 8.3): all challenges answered side by side, once each."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from acme_companion.act.acme.answer import Declined
+from acme_companion.act.acme.network import Unavailable
+from acme_companion.act.acme.waiting import Patience, together
+from acme_companion.decide.acme_answers import Authorization, Challenge, authorization_of
+from acme_companion.problems import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from contextlib import ExitStack
+
+    from acme_companion.act.acme.network import Network
+    from acme_companion.ports import Clock, Responder
+
+SETTLING = 60.0  # seconds that the other names get to fail as well once one has failed
+TIDYING = 15.0  # seconds for giving leftover authorizations back
+
+
+@dataclass(frozen=True)
+class Proofs:
+    """Answers the http-01 challenges of one order. Authorizations are by URL throughout."""
+
+    network: Network
+    responder: Responder
+    clock: Clock
+    thumbprint: str
+
+    async def give(self, authorizations: Mapping[str, Authorization], undo: ExitStack) -> None:
+        """Present every file that is needed, then answer; `undo` takes the files away. Raises `NotYet`, `Declined`."""
+        open_challenges = [
+            one.http01 for one in authorizations.values() if one.status == "pending" and one.http01
+        ]
+        for challenge in open_challenges:
+            undo.callback(self.responder.clean_up, challenge.token)
+            self.responder.present(challenge.token, f"{challenge.token}.{self.thumbprint}")
+        # Of a reused order some challenges may be under way already: they need the file, not a second answer.
+        await together(self._answer(one) for one in open_challenges if one.status == "pending")
+
+    async def outcome(self, authorizations: Mapping[str, Authorization]) -> dict[str, Authorization]:
+        """What became of each authorization after the order failed.
+
+        The CA is still checking the others: waiting for them finds all names that fail in this round, and leaves
+        the good ones valid for the next order. What stays pending is deactivated.
+        """
+        settled = dict(
+            zip(
+                authorizations,
+                await together(self._settled(url, one) for url, one in authorizations.items()),
+                strict=True,
+            )
+        )
+        await self._deactivate([url for url, one in settled.items() if one.status == "pending"])
+        return settled
+
+    async def abandon(self, authorizations: Mapping[str, Authorization]) -> list[str]:
+        """Deactivate whatever is still pending (section 7.5.2); the names of it."""
+        now = await together(self._look(url) for url in authorizations)
+        waiting = [
+            (url, one.name) for url, one in zip(authorizations, now, strict=True) if one.status == "pending"
+        ]
+        await self._deactivate([url for url, _ in waiting])
+        return [name for _, name in waiting]
+
+    async def _answer(self, challenge: Challenge) -> None:
+        try:
+            await self.network.post(challenge.url, {}, patient=False)
+        except Unavailable:
+            # The answer may have arrived. Sending it twice is an error (409), so look first.
+            looked = await self.network.fetch(challenge.url)
+            if looked.read(lambda value: value.get("status")) == "pending":
+                await self._answer_again(challenge)
+        except Declined as declined:
+            if declined.answer.status != 409:
+                raise
+
+    async def _answer_again(self, challenge: Challenge) -> None:
+        try:
+            await self.network.post(challenge.url, {})
+        except Declined as declined:
+            # Validation began after all; what comes of it is seen at the order.
+            if declined.kind not in {"conflict", "malformed"} and declined.answer.status != 409:
+                raise
+
+    async def _settled(self, url: str, known: Authorization) -> Authorization:
+        patience = Patience(self.clock, SETTLING)
+        while known.status not in {"valid", "invalid", "deactivated", "expired", "revoked"}:
+            answer = await self.network.fetch(url)
+            known = answer.read(authorization_of)
+            if known.status == "pending" and not await patience.pause(answer.retry_after):
+                break
+        return known
+
+    async def _look(self, url: str) -> Authorization:
+        return (await self.network.fetch(url)).read(authorization_of)
+
+    async def _deactivate(self, urls: list[str]) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(TIDYING):
+                await together(self._deactivate_one(url) for url in urls)
+
+    async def _deactivate_one(self, url: str) -> None:
+        # Only tidiness: a CA that will not, or is away, forgets it by itself.
+        with suppress(Problem, Declined):
+            await self.network.post(url, {"status": "deactivated"}, patient=False)

@@ -1,0 +1,69 @@
+"""The account key: signs every request (RFC 8555 section 6.2) and stands behind every challenge answer."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Final
+
+from acme import jws
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from josepy.b64 import b64encode
+from josepy.errors import DeserializationError
+from josepy.json_util import decode_b64jose, encode_b64jose
+from josepy.jwa import ES256, ES384, RS256, JWASignature
+from josepy.jwk import JWK, JWKEC, JWKRSA
+
+from acme_companion.decide.pair import spki_of
+from acme_companion.problems import Damaged
+
+_CURVES: Final = {256: ES256, 384: ES384}
+
+
+class AccountKey:
+    """An RSA or EC (P-256, P-384) account key from PEM, PKCS#1, SEC1 or PKCS#8; raises `Damaged`."""
+
+    def __init__(self, pem: bytes) -> None:
+        try:
+            # Validating RSA 4096 takes 0.2 s; a damaged key makes signatures that the CA refuses.
+            key = load_pem_private_key(pem, password=None, unsafe_skip_rsa_key_validation=True)
+        except (ValueError, TypeError) as problem:
+            raise Damaged(f"the ACME account key is not an unencrypted PEM private key ({problem})") from None
+        self._key, self._algorithm = _suited(key)
+        self.spki = spki_of(key.public_key())
+
+    @cached_property
+    def thumbprint(self) -> str:
+        """The JWK thumbprint (RFC 7638), base64url: the second half of a key authorization (section 8.1)."""
+        return b64encode(self._key.thumbprint()).decode()
+
+    def signed(self, payload: bytes, *, nonce: str, url: str, account: str) -> bytes:
+        """A flattened JWS. Without an `account` URL the public key itself goes with it (section 6.2).
+
+        It runs where it is called: P-256 takes 0.15 ms, RSA 4096 2 ms; a thread would cost more than it saves.
+        """
+        signature = jws.JWS.sign(
+            payload,
+            key=self._key,
+            alg=self._algorithm,
+            nonce=decode_b64jose(nonce),
+            url=url,
+            kid=account or None,
+        )
+        return bytes(signature.json_dumps().encode())
+
+
+def usable_nonce(nonce: str) -> bool:
+    """Whether a nonce is base64url (section 6.5.1) that the JWS library gives back unchanged."""
+    try:
+        return bool(nonce) and encode_b64jose(decode_b64jose(nonce)) == nonce
+    except DeserializationError:
+        return False
+
+
+def _suited(key: object) -> tuple[JWK, JWASignature]:
+    if isinstance(key, rsa.RSAPrivateKey):
+        return JWKRSA(key=key), RS256
+    if isinstance(key, ec.EllipticCurvePrivateKey) and key.key_size in _CURVES:
+        return JWKEC(key=key), _CURVES[key.key_size]
+    raise Damaged("the ACME account key is neither RSA nor P-256 nor P-384, which is what CAs accept")

@@ -1,0 +1,37 @@
+"""Serving http-01 challenge files (RFC 8555 section 8.3): through the stack's web server, or by ourselves."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, assert_never
+
+from acme_companion.act.challenges.standalone import listening
+from acme_companion.act.challenges.webroot import Webroot
+from acme_companion.decide.settings import Http01Mode
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from acme_companion.decide.settings import Http01
+    from acme_companion.ports import Clock, Responder
+
+
+@asynccontextmanager
+async def responding(http01: Http01, clock: Clock) -> AsyncIterator[Responder]:
+    """Able to serve challenge files while the block runs; whatever is left is taken away at its end.
+
+    Raises `NotYet` when the webroot cannot be written or the port cannot be had.
+    """
+    match http01.mode:
+        case Http01Mode.WEBROOT:
+            webroot = Webroot(http01.webroot)
+            webroot.open(clock.now())
+            try:
+                yield webroot
+            finally:
+                webroot.close()
+        case Http01Mode.STANDALONE:
+            async with listening(http01.port) as responder:
+                yield responder
+        case _:
+            assert_never(http01.mode)
