@@ -30,7 +30,7 @@ _RELOADS = {
 
 
 class DockerApi:
-    """The gateway at `deployment.docker_host` (`https://dockerapi`). It lists running containers only."""
+    """The gateway at `deployment.docker_host` (`https://dockerapi`). Older ones list running containers only."""
 
     def __init__(self, deployment: Deployment, log: Log, own_container: str = "") -> None:
         self._url = deployment.docker_host.rstrip("/")
@@ -39,8 +39,8 @@ class DockerApi:
         self._own_container = own_container
 
     async def list(self) -> tuple[Sibling, ...]:
-        """The project's running containers that use the pairs; raises `NotYet`."""
-        answered = await self._ask("GET", "/containers/json")
+        """The project's containers that use the pairs; raises `NotYet`."""
+        answered = await self._ask("GET", "/containers/json?all=true")
         if not isinstance(answered, dict) or "type" in answered:
             raise NotYet(f"{self._url} answered no list of containers: {one_line(json.dumps(answered))}")
         own = answered.pop(self._own_container, None)
