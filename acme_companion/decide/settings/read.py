@@ -1,0 +1,164 @@
+"""The settings, from the environment and the env file: all of them right, or every complaint at once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from acme_companion.decide.names import Name, quoted
+from acme_companion.decide.settings import Ca, Checks, Http01, Http01Mode, KeyType, Naming, Settings, values
+from acme_companion.decide.settings.source import Source
+from acme_companion.decide.settings.stack import database, deployment, redis
+from acme_companion.problems import SettingsWrong
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from acme_companion.decide.settings.env_file import EnvFile
+
+LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
+LETS_ENCRYPT_STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
+_SMALL_PROFILES = {"tlsserver", "shortlived"}
+_MOST_NAMES_OF_SMALL_PROFILES = 25
+_NOT_SET = Name("not-set.invalid")
+
+
+def read(
+    environment: Mapping[str, str], env_file: EnvFile | None = None, *, docker_socket_exists: bool = True
+) -> Settings:
+    """The settings; the environment wins over the file. Raises `SettingsWrong` with every complaint.
+
+    `docker_socket_exists`: whether there is a `/var/run/docker.sock`, which decides what an empty DOCKER_HOST means.
+    """
+    source = Source(environment, env_file)
+    skip_acme = source.get("SKIP_LETS_ENCRYPT", values.yes)
+    naming = _naming(source, skip_acme=skip_acme)
+    settings = Settings(
+        naming=naming,
+        ca=_ca(source, naming.most_names),
+        database=database(source),
+        checks=_checks(source),
+        http01=Http01(
+            mode=source.get("HTTP01_MODE", values.choice(Http01Mode)),
+            webroot=source.get("WEBROOT", values.path),
+            port=source.get("HTTP01_PORT", values.port),
+        ),
+        deployment=deployment(source, naming.hostname, docker_socket_exists=docker_socket_exists),
+        redis=redis(source),
+        volume=source.get("VOLUME", values.path),
+        example_volume=source.get("EXAMPLE_VOLUME", values.path),
+        skip_acme=skip_acme,
+        time_zone=_time_zone(source),
+    )
+    if source.complaints:
+        # A misspelt key may be why something is missing.
+        raise SettingsWrong([*source.complaints, *source.misspelt])
+    return replace(settings, warnings=(*source.warnings, *source.misspelt))
+
+
+def _naming(source: Source, *, skip_acme: bool) -> Naming:
+    named = source.get("ADDITIONAL_SAN", values.listed(values.name_or_prefix))
+    additional = tuple(item for item in named if isinstance(item, Name))
+    only_hostname = source.get("ONLY_MAILCOW_HOSTNAME", values.yes)
+    _check_challenge(source, additional, skip_acme=skip_acme)
+    if named and (skip_acme or only_hostname):
+        because = "SKIP_LETS_ENCRYPT" if skip_acme else "ONLY_MAILCOW_HOSTNAME"
+        source.warn("ADDITIONAL_SAN", f"has no effect, as {because} is yes")
+    return Naming(
+        hostname=_hostname(source),
+        additional=additional,
+        prefixes=tuple(item for item in named if isinstance(item, str)),
+        autodiscover=source.get("AUTODISCOVER_SAN", values.yes),
+        only_hostname=only_hostname,
+        sni=source.get("ENABLE_SSL_SNI", values.yes),
+        mail_domains=source.get("MAIL_DOMAINS", values.listed(values.name)),
+        mta_sts_domains=source.get("MTA_STS_DOMAINS", values.listed(values.name)),
+        most_names=source.get("MAX_NAMES_PER_CERTIFICATE", values.whole(1, 100)),
+    )
+
+
+def _hostname(source: Source) -> Name:
+    if not source.is_set("MAILCOW_HOSTNAME"):
+        source.complain(
+            "MAILCOW_HOSTNAME", "is not set: write the server's full name, such as mail.example.org"
+        )
+        return _NOT_SET
+    return source.get("MAILCOW_HOSTNAME", values.optional(values.name)) or _NOT_SET
+
+
+def _check_challenge(source: Source, additional: tuple[Name, ...], *, skip_acme: bool) -> None:
+    dns_01 = source.get("ACME_DNS_CHALLENGE", values.yes)
+    if skip_acme:
+        return
+    if dns_01:
+        source.complain(
+            "ACME_DNS_CHALLENGE",
+            "DNS-01 is not available in this version: set it to n, "
+            "and names are validated over HTTP (HTTP-01, port 80)",
+        )
+        return
+    for name in additional:
+        if name.is_wildcard:
+            source.complain(
+                "ADDITIONAL_SAN",
+                f"{quoted(name.text)} is a wildcard, which needs DNS-01, and this version has HTTP-01 only: "
+                "write the names one by one, or as prefixes like imap.*",
+            )
+
+
+def _ca(source: Source, most_names: int) -> Ca:
+    profile = source.get("ACME_PROFILE", values.optional(values.profile))
+    if profile in _SMALL_PROFILES and most_names > _MOST_NAMES_OF_SMALL_PROFILES:
+        source.warn(
+            "ACME_PROFILE",
+            f"Let's Encrypt puts at most {_MOST_NAMES_OF_SMALL_PROFILES} names into a certificate of this profile: "
+            f"set MAX_NAMES_PER_CERTIFICATE={_MOST_NAMES_OF_SMALL_PROFILES}",
+        )
+    return Ca(
+        directory_url=_directory_url(source),
+        contact=source.get("ACME_ACCOUNT_EMAIL", values.contact),
+        profile=profile,
+        ca_bundle=source.get("CA_BUNDLE", values.optional(values.path)),
+        key_type=source.get("KEY_TYPE", values.choice(KeyType)),
+        orders_at_once=source.get("ORDERS_AT_ONCE", values.whole(1, 50)),
+        timeout=source.get("ISSUE_TIMEOUT", values.seconds(1, 86400)),
+    )
+
+
+def _directory_url(source: Source) -> str:
+    # RFC 8555 section 6.1: ACME is spoken over HTTPS only.
+    given = source.get("DIRECTORY_URL", values.optional(values.url("https")))
+    if not source.get("LE_STAGING", values.yes):
+        return given or LETS_ENCRYPT
+    if given not in {None, LETS_ENCRYPT_STAGING}:
+        source.warn("DIRECTORY_URL", "has no effect, as LE_STAGING is yes: Let's Encrypt's staging is used")
+    return LETS_ENCRYPT_STAGING
+
+
+def _checks(source: Source) -> Checks:
+    return Checks(
+        skip_ip=source.get("SKIP_IP_CHECK", values.yes),
+        skip_http=source.get("SKIP_HTTP_VERIFICATION", values.yes),
+        accept_other_ipv4=source.get("SNAT_TO_SOURCE", values.anything_but_no),
+        accept_other_ipv6=source.get("SNAT6_TO_SOURCE", values.anything_but_no),
+        public_ipv4=source.get("PUBLIC_IPV4", values.optional(values.ipv4)),
+        public_ipv6=source.get("PUBLIC_IPV6", values.optional(values.ipv6)),
+        public_ip_services=source.get("PUBLIC_IP_SERVICES", values.listed(values.url("https", "http"))),
+        ipv6=source.get("ENABLE_IPV6", values.yes),
+        resolvers=source.get("RESOLVERS", values.listed(values.resolver)),
+        timeout=source.get("CHECK_TIMEOUT", values.seconds(0.1, 300)),
+        http_port=source.get("CHECK_HTTP_PORT", values.port),
+    )
+
+
+def _time_zone(source: Source) -> str:
+    zone = source.get("TZ", str)
+    if not zone:
+        return ""
+    try:
+        return ZoneInfo(zone).key
+    except (KeyError, ValueError, OSError):
+        # KeyError: unknown. ValueError: a path, or not a zone file. OSError: a directory such as Europe.
+        source.warn("TZ", f"{quoted(zone)} is not a known time zone; the log uses UTC")
+        return ""

@@ -1,0 +1,167 @@
+"""The settings about the CA, its challenges, and the checks before it is asked."""
+
+from __future__ import annotations
+
+from acme_companion.decide.settings.variables.variable import Theme, Variable
+
+CA = Theme(
+    "The CA",
+    (
+        Variable(
+            "SKIP_LETS_ENCRYPT",
+            "n",
+            "Request no certificate at all; siblings still get a self-signed one to start with.",
+            "certificates are what this is for",
+        ),
+        Variable(
+            "LE_STAGING",
+            "n",
+            "Use Let's Encrypt's staging directory, whose certificates nobody trusts; wins over DIRECTORY_URL.",
+            "mail programs would complain",
+        ),
+        Variable(
+            "DIRECTORY_URL",
+            "",
+            "The directory of another ACME CA; https:// only.",
+            "empty is Let's Encrypt: free, and trusted everywhere",
+        ),
+        Variable(
+            "ACME_ACCOUNT_EMAIL",
+            "me@example.com",
+            "An address for the CA to write to; me@example.com or empty is none.",
+            "Let's Encrypt sends no mail about expiry any more",
+        ),
+        Variable(
+            "ACME_PROFILE",
+            "",
+            "The certificate profile to ask for, such as tlsserver or shortlived, if the CA offers it.",
+            "empty leaves the choice to the CA",
+        ),
+        Variable(
+            "KEY_TYPE",
+            "rsa2048",
+            "The kind of a new private key: rsa2048, rsa4096, ec256 or ec384. An existing key is always kept.",
+            "the one choice that every old mail server can talk to",
+        ),
+        Variable(
+            "CA_BUNDLE",
+            "",
+            "A PEM file of root certificates to trust for the ACME API instead of the system's; for a CA of your own.",
+            "none, as public CAs are in the system's list",
+        ),
+        Variable(
+            "ORDERS_AT_ONCE",
+            "4",
+            "How many orders are placed at the same moment; 1 to 50.",
+            "a hundred certificates are done in minutes, far below the CA's rate limits",
+        ),
+        Variable(
+            "ISSUE_TIMEOUT",
+            "600",
+            "Seconds until an order that makes no progress is left for the next cycle; 1 to 86400.",
+            "a CA under load may take minutes, but never hold up the other certificates for long",
+        ),
+    ),
+)
+
+CHALLENGES = Theme(
+    "How the CA sees that the names are yours",
+    (
+        Variable(
+            "ACME_DNS_CHALLENGE",
+            "n",
+            "DNS-01; not available in this version, so only n is accepted.",
+            "HTTP-01 needs no credentials of a DNS provider",
+        ),
+        Variable(
+            "HTTP01_MODE",
+            "webroot",
+            "webroot: the stack's web server serves the challenge files from WEBROOT. standalone: we serve them ourselves.",
+            "the stack has a web server on port 80 already",
+        ),
+        Variable(
+            "WEBROOT",
+            "/var/www/acme",
+            "The directory that the web server serves as /.well-known/acme-challenge/.",
+            "where mailcow mounts it",
+        ),
+        Variable(
+            "HTTP01_PORT",
+            "80",
+            "The port that we listen on with HTTP01_MODE=standalone; the CA must reach it as port 80.",
+            "CAs ask port 80 (RFC 8555 section 8.3)",
+        ),
+    ),
+)
+
+CHECKS = Theme(
+    "Checks before the CA is asked",
+    (
+        Variable(
+            "SKIP_IP_CHECK",
+            "n",
+            "Do not compare the addresses in DNS with our public ones.",
+            "a name that points elsewhere costs a failed validation, and CAs limit those",
+        ),
+        Variable(
+            "SKIP_HTTP_VERIFICATION",
+            "n",
+            "Do not fetch a file of ours from each name over HTTP.",
+            "this is what the CA will do, and it tells what stands in the way",
+        ),
+        Variable(
+            "SNAT_TO_SOURCE",
+            "n",
+            "Anything but n: accept an IPv4 address in DNS that is not ours, as outgoing connections use another.",
+            "most servers send from the address that they receive at",
+        ),
+        Variable(
+            "SNAT6_TO_SOURCE",
+            "n",
+            "The same for IPv6.",
+            "most servers send from the address that they receive at",
+        ),
+        Variable(
+            "ENABLE_IPV6",
+            "true",
+            "false: the stack has no IPv6; AAAA records are then a fault.",
+            "as mailcow",
+        ),
+        Variable(
+            "PUBLIC_IPV4",
+            "",
+            "Our public IPv4 address, if it is known.",
+            "empty asks PUBLIC_IP_SERVICES",
+        ),
+        Variable(
+            "PUBLIC_IPV6",
+            "",
+            "Our public IPv6 address, if it is known.",
+            "empty asks PUBLIC_IP_SERVICES",
+        ),
+        Variable(
+            "PUBLIC_IP_SERVICES",
+            "https://icanhazip.com,https://api64.ipify.org,https://ident.me",
+            "URLs that answer with the address they were asked from, separated by commas; each is asked over IPv4 and IPv6.",
+            "three operators that do not depend on each other, and all that they learn is that this server exists",
+        ),
+        Variable(
+            "RESOLVERS",
+            "",
+            "DNS resolvers to ask instead of the system's, separated by commas: 192.0.2.53, 192.0.2.53:5353, [2001:db8::53]:53.",
+            "empty asks the system's resolver, which is the stack's own",
+        ),
+        Variable(
+            "CHECK_TIMEOUT",
+            "10",
+            "Seconds that looking at one name may take; 0.1 to 300.",
+            "the CA waits about as long",
+        ),
+        Variable(
+            "CHECK_HTTP_PORT",
+            "80",
+            "The port that our own check asks; another one is for a test CA only.",
+            "CAs ask port 80 (RFC 8555 section 8.3)",
+        ),
+    ),
+)
