@@ -196,6 +196,9 @@ class DockerStack:
         # mailcow's own names for the networks, from ranges that are private.
         chosen = ipaddress.ip_network(f"172.{24 + secrets.randbelow(8)}.{secrets.randbelow(256)}.0/24")
         return {
+            "COMPANION_IMAGE": "acme-companion:test",
+            "SOCKET_PROXY_IMAGE": "acme-companion-socket-proxy:test",
+            "DOCKER_GID": str(Path("/var/run/docker.sock").stat().st_gid),
             **self.settings,
             "COMPOSE_PROJECT_NAME": self.project,
             "IPV4_NETWORK": str(chosen.network_address).removesuffix(".0"),
