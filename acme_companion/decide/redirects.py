@@ -29,9 +29,14 @@ class Target:
     target: str
 
     @property
+    def authority(self) -> str:
+        """The value of the Host header (RFC 9110 section 7.2)."""
+        usual = 443 if self.scheme == "https" else 80
+        return self.host if self.port == usual else f"{self.host}:{self.port}"
+
+    @property
     def url(self) -> str:
-        shown = "" if self.port == _port_of(self.scheme) else f":{self.port}"
-        return f"{self.scheme}://{self.host}{shown}{self.target}"
+        return f"{self.scheme}://{self.authority}{self.target}"
 
 
 def follow(base: Target, location: str, http_port: int) -> Target | str:
@@ -74,7 +79,3 @@ def _unwrapped(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
 def _request_target(parts: SplitResult) -> str:
     path = parts.path or "/"
     return f"{path}?{parts.query}" if parts.query else path
-
-
-def _port_of(scheme: str) -> int:
-    return 443 if scheme == "https" else 80

@@ -7,14 +7,15 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from acme_companion.decide.caa import allows
-from acme_companion.decide.facts import ProbeReached, ProbeWrong, Unanswered
+from acme_companion.decide.facts import CaaLook, NameFacts, ProbeReached, ProbeWrong, Unanswered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from ipaddress import IPv4Address, IPv6Address
 
-    from acme_companion.decide.facts import NameFacts, OwnAddresses
+    from acme_companion.decide.facts import Addresses, OwnAddresses
     from acme_companion.decide.memory import Authority
+    from acme_companion.decide.names import Name
     from acme_companion.decide.settings import Checks
 
 
@@ -44,6 +45,14 @@ def judge(facts: NameFacts, own: OwnAddresses, checks: Checks, authority: Author
             if step.readiness is kind:
                 return step
     return _ready("; ".join(step.because for step in steps if step.because))
+
+
+def worth_probing(name: Name, addresses: Addresses, own: OwnAddresses, checks: Checks) -> bool:
+    """Whether a probe could make `name` ready: not where its addresses decide already, or lead to somebody else."""
+    if checks.challenge_type == "dns-01" or name.is_wildcard:
+        return False
+    hoped = NameFacts(name, addresses, CaaLook(), ProbeReached(""))
+    return _judge_addresses(hoped, own, checks).readiness is Readiness.READY
 
 
 def _ready(because: str) -> Verdict:
