@@ -1,0 +1,44 @@
+"""Where things lie on the volume (the layout that mailcow's siblings read), and which names can be a certificate's."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from acme_companion.act.store import files
+from acme_companion.decide.names import quoted
+from acme_companion.problems import Damaged
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CERTIFICATE, KEY, DOMAINS, CSR = "cert.pem", "key.pem", "domains", "acme.csr"
+BACKUPS, ACME, OWN = "backups", "acme", ".companion"
+DHPARAMS, FORCE_RENEW = "dhparams.pem", "force_renew"
+
+MODES = {KEY: files.PRIVATE, CERTIFICATE: files.PUBLIC, DOMAINS: files.PUBLIC, CSR: files.PUBLIC}
+
+_RESERVED = {CERTIFICATE, KEY, DOMAINS, DHPARAMS, BACKUPS, ACME, FORCE_RENEW}
+_GENERATION = re.compile(r"\d{4}(?:-\d\d){2}(?:_\d\d){3}\Z")
+
+
+def lineage(root: Path, directory: str) -> Path:
+    """The path of a lineage's directory; raises `Damaged` for a name that cannot be one."""
+    if not may_be_lineage(directory) or "/" in directory or "\0" in directory:
+        raise Damaged(f"{root}: {quoted(directory)} cannot be the directory of a certificate")
+    return root / directory
+
+
+def may_be_lineage(directory: str) -> bool:
+    """Whether a name in the volume's root can be a certificate's directory."""
+    return bool(directory) and not directory.startswith(".") and directory not in _RESERVED
+
+
+def is_generation(name: str) -> bool:
+    """Whether a name below `backups/<directory>/` is a generation that can be brought back."""
+    return bool(_GENERATION.match(name))
+
+
+def is_left_over(name: str) -> bool:
+    """Whether a name is that of something half made (see `files.fresh_beside`), which only a crash leaves."""
+    return name.startswith(".") and name.endswith(".new")

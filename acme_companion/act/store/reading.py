@@ -1,0 +1,126 @@
+"""What the volume holds, as facts. Nothing is changed, and no lock is needed."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from acme_companion.act.store import files, generations, keys, layout
+from acme_companion.act.store.layout import BACKUPS, CERTIFICATE, CSR, DOMAINS, FORCE_RENEW, KEY
+from acme_companion.decide.memory import Held, HeldLineage, Memory
+from acme_companion.decide.pair import NotAPair, certificate_of, leaf_of, public_key_digest
+from acme_companion.problems import Damaged
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from acme_companion.decide.pair import Certificate
+
+
+class PairReader:
+    """Reads pairs; a private key that many of them share is parsed once."""
+
+    def __init__(self) -> None:
+        self._digests: dict[bytes, str] = {}
+
+    def certificate(self, directory: Path) -> Certificate | None:
+        """The facts of the pair in `directory`, None without a `cert.pem`; raises `NotAPair` or `Damaged` with the path."""
+        try:
+            return self._look(directory)
+        except (NotAPair, Damaged):
+            # A reader without the lock may fall between the renames of key and chain; then the second look is whole.
+            return self._look(directory)
+
+    def _look(self, directory: Path) -> Certificate | None:
+        chain = files.read(directory / CERTIFICATE)
+        if chain is None:
+            return None
+        try:
+            certificate = certificate_of(leaf_of(chain))
+        except NotAPair as problem:
+            raise NotAPair(f"{directory / CERTIFICATE}: {problem}") from None
+        if self._digest(directory / KEY) != certificate.spki:
+            raise NotAPair(f"{directory / KEY}: does not belong to the {CERTIFICATE} beside it")
+        return certificate
+
+    def _digest(self, path: Path) -> str:
+        key = files.read(path)
+        if key is None:
+            raise NotAPair(f"{path}: is missing")
+        if key not in self._digests:
+            try:
+                self._digests[key] = public_key_digest(key)
+            except NotAPair as problem:
+                raise NotAPair(f"{path}: {problem}") from None
+        return self._digests[key]
+
+
+def held(root: Path, example: Path, memory: Memory) -> Held:
+    """Everything that decisions need of the volume; raises `Damaged` when it cannot be listed at all."""
+    files.require_directory(root)
+    pairs = PairReader()
+    lineages = tuple(_lineages(root, pairs, memory))
+    memory = _adopting(memory, lineages)
+    server, damage = pair_or_damage(root, pairs)
+    return Held(
+        server=server,
+        server_damage=damage,
+        server_is_ours=server is None
+        or server.fingerprint in memory.issued
+        or is_own_stopgap(root, server)
+        or server.fingerprint == example_fingerprint(example),
+        lineages=lineages,
+        force_renew=os.path.lexists(root / FORCE_RENEW),
+        memory=memory,
+    )
+
+
+def is_own_stopgap(root: Path, server: Certificate) -> bool:
+    """Whether a pair is self-signed with the key that only we have: it is known without any memory."""
+    return server.self_signed and server.spki == keys.held_certificate_key(root)
+
+
+def example_fingerprint(example: Path) -> str:
+    """The leaf that the stack ships with a private key that everybody knows; empty when it ships none."""
+    try:
+        data = files.read(example / CERTIFICATE)
+        return certificate_of(leaf_of(data)).fingerprint if data else ""
+    except (Damaged, NotAPair):
+        return ""
+
+
+def pair_or_damage(directory: Path, pairs: PairReader) -> tuple[Certificate | None, str]:
+    """The pair in `directory`, or what is wrong with it; neither without a `cert.pem`."""
+    try:
+        return pairs.certificate(directory), ""
+    except (NotAPair, Damaged) as problem:
+        return None, str(problem)
+
+
+def _lineages(root: Path, pairs: PairReader, memory: Memory) -> Iterator[HeldLineage]:
+    kept = set(files.list_directory(root / BACKUPS))
+    for directory in files.list_directory(root):
+        path = root / directory
+        if not layout.may_be_lineage(directory) or not files.is_directory(path):
+            continue
+        certificate, damage = pair_or_damage(path, pairs)
+        if certificate is None and not damage:
+            continue
+        made_by_a_client = os.path.lexists(path / DOMAINS) and os.path.lexists(path / CSR)
+        yield HeldLineage(
+            directory=directory,
+            certificate=certificate,
+            damage=damage,
+            generations=generations.listed(root, directory) if directory in kept else (),
+            ours=made_by_a_client or (certificate is not None and certificate.fingerprint in memory.issued),
+        )
+
+
+def _adopting(memory: Memory, lineages: Iterable[HeldLineage]) -> Memory:
+    """Lineages that an ACME client made are ours from now on: after a lost memory, or from mailcow's container."""
+    adopted = {
+        lineage.certificate.fingerprint: "" for lineage in lineages if lineage.certificate and lineage.ours
+    }
+    return replace(memory, issued={**adopted, **memory.issued})

@@ -1,0 +1,35 @@
+"""What a killed process left half made is removed. Only the holder of the lock may, after an intent is finished."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from acme_companion.act.store import files, generations, layout
+from acme_companion.act.store.layout import ACME, BACKUPS, OWN
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def sweep(root: Path) -> None:
+    """Remove every left-over fresh file and half-made generation, and the lineage directory that got nothing else."""
+    for directory in (root, root / OWN, root / ACME):
+        _remove_left_over_files(directory)
+    for name in files.list_directory(root):
+        path = root / name
+        if layout.may_be_lineage(name) and files.is_directory(path):
+            if _remove_left_over_files(path):
+                with suppress(OSError):  # not empty: the lineage was there before
+                    os.rmdir(path)
+    for name in files.list_directory(root / BACKUPS):
+        if files.is_directory(root / BACKUPS / name):
+            generations.sweep(root / BACKUPS / name)
+
+
+def _remove_left_over_files(directory: Path) -> bool:
+    names = [name for name in files.list_directory(directory) if layout.is_left_over(name)]
+    for name in names:
+        files.remove(directory / name)
+    return bool(names)

@@ -1,0 +1,153 @@
+"""The shared volume: what `ports.Store` promises, kept on a disk that may fail at any moment."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from acme_companion.act.store import (
+    files,
+    generations,
+    intent,
+    keys,
+    layout,
+    migration,
+    reading,
+    starting,
+    state,
+    sweeping,
+    switching,
+)
+from acme_companion.act.store.layout import BACKUPS, FORCE_RENEW, OWN
+from acme_companion.act.store.lock import locked
+from acme_companion.problems import Damaged
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from acme_companion.decide.memory import Held, Memory
+    from acme_companion.decide.names import Name
+    from acme_companion.decide.pair import Pair
+    from acme_companion.decide.settings import KeyType
+    from acme_companion.ports import Clock, Log
+
+_PROBE_BYTES = 64 * 1024
+"""More than a switch writes: pair twice, its generation, intent, names."""
+
+
+class Volume:
+    """Implements `ports.Store`. Whatever writes needs `lock`; `read` needs nothing, not even a writable volume."""
+
+    def __init__(self, root: Path, *, example: Path, key_type: KeyType, clock: Clock, log: Log) -> None:
+        self._root = root
+        self._example = example
+        self._key_type = key_type
+        self._clock = clock
+        self._log = log
+        self._held = False
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        files.require_directory(self._root)
+        files.make_directory(self._root / OWN, files.PRIVATE_DIRECTORY)
+        with locked(self._root / OWN):
+            self._held = True
+            try:
+                self._finish()
+                sweeping.sweep(self._root)
+                for sentence in migration.adopt_layout_before_sni(self._root, self._clock.now(), self._log):
+                    self._log.info(sentence)
+                yield
+            finally:
+                self._held = False
+
+    def read(self) -> Held:
+        return reading.held(self._root, self._example, state.load(self._root / OWN, self._log))
+
+    def remember(self, memory: Memory) -> None:
+        self._require_lock()
+        state.save(self._root / OWN, memory, self._clock.now(), self._log)
+
+    def bootstrap(self, hostname: Name, now: datetime) -> tuple[str, ...]:
+        self._require_lock()
+        self._finish()
+        memory = self.read().memory
+        made = [
+            *starting.private_modes(self._root),
+            *starting.dh_parameters(self._root),
+            *starting.server_pair(self._root, self._example, hostname, memory, self.certificate_key, now),
+        ]
+        server, _ = reading.pair_or_damage(self._root, reading.PairReader())
+        if server is not None and reading.is_own_stopgap(self._root, server):
+            state.adopt(self._root / OWN, server.fingerprint, now, self._log)
+        return tuple(made)
+
+    def write_probe(self) -> None:
+        self._require_lock()
+        path = self._root / OWN / "probe"
+        data = os.urandom(_PROBE_BYTES)
+        try:
+            fresh = files.prepare(path, data, files.PRIVATE)
+            if files.read(fresh) != data:
+                raise Damaged(f"{fresh}: what was written does not come back: do not trust this disk")
+        finally:
+            files.remove(files.fresh_beside(path))
+
+    def account_key(self) -> bytes:
+        self._require_lock()
+        return keys.account_key(self._root)
+
+    def certificate_key(self) -> bytes:
+        self._require_lock()
+        return keys.certificate_key(self._root, self._key_type)
+
+    def switch(
+        self,
+        directory: str,
+        pair: Pair,
+        names: Sequence[Name],
+        csr_pem: bytes,
+        *,
+        server: bool,
+        now: datetime,
+    ) -> None:
+        self._require_lock()
+        self._finish()
+        switching.switch(self._root, directory, pair, names, csr_pem, server=server, now=now)
+        self._prune(directory)
+
+    def roll_back(self, directory: str, *, server: bool, now: datetime) -> bool:
+        self._require_lock()
+        self._finish()
+        return switching.roll_back(self._root, directory, server=server, now=now)
+
+    def archive(self, directory: str, now: datetime) -> None:
+        self._require_lock()
+        self._finish()
+        source = layout.lineage(self._root, directory)
+        name = generations.next_name(self._root, directory, now)
+        intent.move_directory(source, self._root / BACKUPS / directory / name)
+        self._prune(directory)
+
+    def end_force_renew(self) -> None:
+        self._require_lock()
+        files.remove(self._root / FORCE_RENEW)
+
+    def _finish(self) -> None:
+        # A change that met a disk error waits for the next one as well as for the next process.
+        if sentence := intent.finish(self._root):
+            self._log.warning(sentence)
+
+    def _prune(self, directory: str) -> None:
+        try:
+            generations.prune(self._root, directory)
+        except Damaged as problem:
+            # The pair is switched, and that is what counts; the next switch prunes again.
+            self._log.warning(f"old generations stay: {problem}")
+
+    def _require_lock(self) -> None:
+        if not self._held:
+            raise RuntimeError("the volume is written to without its lock")
