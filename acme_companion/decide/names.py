@@ -24,8 +24,9 @@ class NameRefused(ValueError):
 
 def quoted(text: str) -> str:
     """`text` on one line, without control, format or quote characters, cut to a length a log line can carry."""
+    escaped = {"'": "\\x27", "\\": "\\\\"}
     safe = "".join(
-        c if c.isprintable() and c not in "'\\" else c.encode("unicode_escape").decode()
+        escaped.get(c) or (c if c.isprintable() else c.encode("unicode_escape").decode())
         for c in text[: _SHOWN + 1]
     )
     return f"'{safe[:_SHOWN]}…'" if len(safe) > _SHOWN or len(text) > _SHOWN else f"'{safe}'"
