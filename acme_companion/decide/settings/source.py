@@ -87,5 +87,5 @@ def _check_text(text: str) -> None:
     # The value is not shown: it may be a password.
     if len(text) > MOST_LINE_CHARACTERS:
         raise ValueRefused(f"longer than {MOST_LINE_CHARACTERS} characters")
-    if any(unicodedata.category(c) in {"Cc", "Cs"} for c in text):
+    if any(unicodedata.category(c) in {"Cc", "Cs"} and c != "\t" for c in text):
         raise ValueRefused("contains a control character or a byte that is not UTF-8")

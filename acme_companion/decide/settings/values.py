@@ -162,11 +162,12 @@ def ipv6(text: str) -> IPv6Address:
 
 def host(text: str) -> str:
     """A host name (of one label too: containers have such) or an address, without brackets."""
+    _refuse_user(text)
     bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
     if ":" in bare or text != bare:
         return str(ipv6(bare))
     if not _HOST.fullmatch(bare):
-        raise ValueRefused(f"{shown(text)} is not a host name or an IP address")
+        raise ValueRefused(f"{quoted(text)} is not a host name or an IP address")
     return bare
 
 
@@ -174,6 +175,7 @@ def host_port(default_port: int) -> Callable[[str], HostPort]:
     """`host`, `host:port`, `[IPv6]`, `[IPv6]:port`, or a bare IPv6 address."""
 
     def parse(text: str) -> HostPort:
+        _refuse_user(text)
         if text.count(":") > 1 and not text.startswith("["):
             return HostPort(host(text), default_port)
         before, colon, after = text.rpartition(":")
@@ -204,8 +206,7 @@ def url(*schemes: str) -> Callable[[str], str]:
     wanted = " or ".join(f"{scheme}://" for scheme in schemes)
 
     def parse(text: str) -> str:
-        if "@" in text:
-            raise ValueRefused("the URL may not hold a user, a password or an @ (it is not shown here)")
+        _refuse_user(text)
         if any(c.isspace() for c in text) or not text.isascii():
             raise ValueRefused(f"{quoted(text)} contains a character that may not stand in a URL")
         try:
@@ -222,6 +223,7 @@ def url(*schemes: str) -> Callable[[str], str]:
 
 def docker_host(text: str) -> str:
     """`unix:///path`, `tcp://host:port`, `https://host` or `none`."""
+    _refuse_user(text)
     if text.lower() == "none":
         return "none"
     if text.startswith("unix://"):
@@ -257,6 +259,7 @@ def profile(text: str) -> str:
     return text
 
 
-def shown(text: str) -> str:
-    """`text` quoted, unless an @ makes it likely that a password stands in it."""
-    return "the value (not shown, as it contains an @)" if "@" in text else quoted(text)
+def _refuse_user(text: str) -> None:
+    # Where an @ stands, a password may stand before it: the value is not shown.
+    if "@" in text:
+        raise ValueRefused("may not hold a user, a password or an @ (the value is not shown here)")
