@@ -161,7 +161,7 @@ class World:
     store: Store
     siblings: Siblings
     responding: Callable[[], AbstractAsyncContextManager[Responder]]
-    directory: Callable[[], Awaitable[Authority]]
+    directory: Callable[[], Awaitable[Authority | Unanswered]]
     authority: Callable[[Authority, bytes, Responder], AbstractAsyncContextManager[CertificateAuthority]]
     mail_domains: Callable[[], Awaitable[MailDomains]]
     own_addresses: Callable[[OwnAddresses], Awaitable[OwnAddresses]]

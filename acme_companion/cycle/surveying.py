@@ -104,11 +104,11 @@ async def _authority(settings: Settings, world: World, memory: Memory) -> Author
     known = memory.authorities.get(settings.ca.directory_url)
     if known is not None:
         return known
-    try:
-        return await world.directory()
-    except Problem as problem:
-        world.log.warning(f"the CA's directory cannot be read: {problem}")
+    answer = await world.directory()
+    if isinstance(answer, Unanswered):
+        world.log.warning(f"the CA's directory cannot be read: {answer.why}")
         return Authority()
+    return answer
 
 
 async def _windows(settings: Settings, world: World, held: Held) -> dict[str, RenewalWindow]:

@@ -77,6 +77,14 @@ def certificate_of(leaf: x509.Certificate) -> Certificate:
     )
 
 
+def certificate_of_der(der: bytes) -> Certificate:
+    """The facts of a leaf that came over the wire; raises `NotAPair`."""
+    try:
+        return certificate_of(x509.load_der_x509_certificate(der))
+    except ValueError as problem:
+        raise NotAPair(f"not a certificate ({problem})") from None
+
+
 def fingerprint_of(der: bytes) -> str:
     """SHA-256 of a certificate's DER, lower-case hex: what two certificates are compared by."""
     return hashlib.sha256(der).hexdigest()

@@ -78,6 +78,12 @@ def lines(report: Report) -> Iterator[tuple[str, str]]:
         yield "info", f"  served now: {serving} of {len(report.deployment.endpoints)} endpoints as expected"
 
 
+def plan_lines(plan: Plan) -> Iterator[tuple[str, str]]:
+    """A plan that has not been carried out, as `lines`."""
+    for step in plan.steps:
+        yield from _step_lines(step, None)
+
+
 def _step_lines(step: Step, done: Done | None) -> Iterator[tuple[str, str]]:
     match step:
         case Keep():

@@ -1,0 +1,95 @@
+"""`caa`: the CAA records that let only this CA, and there only our account, issue (RFC 8659, RFC 8657)."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from acme_companion.act.acme.authority import look_up
+from acme_companion.cli.tables import as_json
+from acme_companion.cli.wiring import SystemClock, load_settings, open_world
+from acme_companion.decide.caa import record
+from acme_companion.decide.names import Name, NameRefused
+from acme_companion.decide.settings import Ca
+from acme_companion.problems import NotYet, SettingsWrong
+from acme_companion.tell.log import LOGGER, start_log
+
+if TYPE_CHECKING:
+    import argparse
+
+    from acme_companion.decide.memory import Authority
+    from acme_companion.decide.settings import Settings
+
+DONE = 0
+ACCOUNT_KEY = "acme/account.pem"
+LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
+
+
+async def caa_command(arguments: argparse.Namespace) -> int:
+    """Print one record per domain; the account is looked up by its key, never registered."""
+    start_log(stream=sys.stderr, verbose=arguments.verbose)
+    settings = _settings(arguments)
+    ca = settings.ca if settings else Ca(LETS_ENCRYPT)
+    if arguments.directory_url:
+        ca = replace(ca, directory_url=arguments.directory_url)
+    authority = await look_up(ca, SystemClock(), LOGGER, _account_key(arguments, settings))
+    if not authority.caa_identities:
+        raise NotYet(f"{ca.directory_url} does not say which domain CAA records must name (meta.caaIdentities)")
+    domains = _domains(arguments.domain) or await _mail_domains(settings)
+    records = {
+        domain.text: [record(domain, identity, authority.account_uri) for identity in authority.caa_identities[:1]]
+        for domain in domains
+    }
+    _print(arguments, authority, records)
+    return DONE
+
+
+def _print(arguments: argparse.Namespace, authority: Authority, records: dict[str, list[str]]) -> None:
+    if arguments.json:
+        print(as_json({"account_uri": authority.account_uri, "records": records}))
+        return
+    if not arguments.quiet:
+        print(f"Account: {authority.account_uri}")
+        print("Publish one of these per domain, in every zone that holds your names:")
+    for lines in records.values():
+        print("\n".join(lines))
+
+
+def _settings(arguments: argparse.Namespace) -> Settings | None:
+    """The settings; None when key and domains come from the command line and there are none."""
+    try:
+        return load_settings(arguments.env_file)
+    except SettingsWrong:
+        if arguments.account_key and arguments.domain:
+            return None
+        raise
+
+
+def _account_key(arguments: argparse.Namespace, settings: Settings | None) -> bytes:
+    if arguments.account_key == "-":
+        return sys.stdin.buffer.read()
+    path = Path(arguments.account_key) if arguments.account_key else Path(settings.volume if settings else "") / ACCOUNT_KEY
+    try:
+        return path.read_bytes()
+    except OSError as problem:
+        raise NotYet(f"the account key {path} cannot be read: {problem.strerror}") from None
+
+
+def _domains(texts: list[str]) -> tuple[Name, ...]:
+    try:
+        return tuple(Name.parse(text) for text in texts)
+    except NameRefused as problem:
+        raise SettingsWrong([f"--domain {problem}"]) from None
+
+
+async def _mail_domains(settings: Settings | None) -> tuple[Name, ...]:
+    """The hostname's own name and every mail domain: a set at a domain governs all names below it."""
+    if settings is None:
+        return ()
+    async with open_world(settings, LOGGER) as world:
+        found = await world.mail_domains()
+    if found.unanswered:
+        LOGGER.warning(found.unanswered.why)
+    return (settings.naming.hostname, *found.domains)

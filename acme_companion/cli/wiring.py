@@ -1,0 +1,120 @@
+"""Settings from the outside, and the world that they describe."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import ssl
+import time
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import aiohttp
+
+from acme_companion.act.acme.authority import open_authority
+from acme_companion.act.challenges.http01 import responding
+from acme_companion.act.siblings import open_siblings
+from acme_companion.act.siblings.own_container import own_container_id
+from acme_companion.act.store.volume import Volume
+from acme_companion.decide.settings.env_file import EnvFile, parse_bytes
+from acme_companion.decide.settings.read import read
+from acme_companion.look.directory import directory
+from acme_companion.look.domains import mail_domains
+from acme_companion.look.names_seen import look_at_names
+from acme_companion.look.own_addresses import own_addresses
+from acme_companion.look.renewal_info import renewal_advice
+from acme_companion.look.served import served
+from acme_companion.ports import World
+from acme_companion.problems import SettingsWrong
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from acme_companion.decide.settings import Settings
+    from acme_companion.ports import Log
+
+ENV_FILES = ("/etc/acme-companion/mail.conf", "mail.conf")
+DOCKER_SOCKET = Path("/var/run/docker.sock")
+
+
+class SystemClock:
+    """See `ports.Clock`."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)  # noqa: TID251 - this is the clock
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)  # noqa: TID251 - this is the clock
+
+
+class SystemDice:
+    """See `ports.Dice`."""
+
+    def between(self, low: float, high: float) -> float:
+        return random.uniform(low, high)  # noqa: S311 - spreads requests, keeps no secret
+
+
+def load_settings(env_file: str | None) -> Settings:
+    """The settings of the environment and the env file; raises `SettingsWrong`."""
+    return read(os.environ, _env_file(env_file), docker_socket_exists=DOCKER_SOCKET.exists())  # noqa: TID251 - the door
+
+
+def _env_file(path: str | None) -> EnvFile | None:
+    chosen = path or next((one for one in ENV_FILES if Path(one).exists()), None)
+    if chosen is None:
+        return None
+    try:
+        return parse_bytes(Path(chosen).read_bytes(), Path(chosen).name)
+    except IsADirectoryError:
+        raise SettingsWrong(
+            [f"{chosen} is a directory: Docker makes one where a mounted file is missing. Remove it and make the file"]
+        ) from None
+    except OSError as problem:
+        raise SettingsWrong([f"{chosen} cannot be read: {problem.strerror}"]) from None
+
+
+def trust(settings: Settings) -> ssl.SSLContext:
+    """What the CA's server is checked by. Raises `SettingsWrong` when CA_BUNDLE cannot be used."""
+    try:
+        return ssl.create_default_context(cafile=settings.ca.ca_bundle)
+    except OSError as problem:
+        raise SettingsWrong([f"CA_BUNDLE: {settings.ca.ca_bundle} cannot be used: {problem}"]) from None
+
+
+@asynccontextmanager
+async def open_world(
+    settings: Settings, log: Log, cycle_failed: Callable[[datetime], None] = lambda _: None
+) -> AsyncIterator[World]:
+    """Every door, opened for these settings."""
+    clock = SystemClock()
+    ca_trust = trust(settings)
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
+        yield World(
+            clock=clock,
+            dice=SystemDice(),
+            log=log,
+            store=Volume(
+                Path(settings.volume),
+                example=Path(settings.example_volume),
+                key_type=settings.ca.key_type,
+                clock=clock,
+                log=log,
+            ),
+            siblings=open_siblings(settings.deployment, clock, log, own_container_id()),
+            responding=partial(responding, settings.http01, clock),
+            directory=partial(directory, session, ca_trust, settings.ca.directory_url),
+            authority=partial(open_authority, settings.ca, clock, log),
+            mail_domains=partial(mail_domains, settings.naming, settings.database),
+            own_addresses=partial(own_addresses, settings.checks),
+            look_at_names=partial(look_at_names, settings.checks),
+            renewal_advice=lambda url: renewal_advice(session, ca_trust, url, clock.now()),
+            served=served,
+            cycle_failed=cycle_failed,
+        )
