@@ -1,0 +1,121 @@
+"""What tests of ACME stand on: the real clock, a log that remembers, quick keys, and a session with a CA."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from acme_companion.act.acme.authority import Session, open_authority
+from acme_companion.act.challenges.http01 import responding
+from acme_companion.decide.memory import Authority
+from acme_companion.decide.names import Name
+from acme_companion.decide.settings import Ca, Http01, Http01Mode
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from acme_companion.ports import Responder
+    from tests.act.acme_proxy import AcmeProxy
+    from tests.bed.pebble import Pebble
+
+NEW = Authority()
+
+
+class RealClock:
+    """What the command line has as well."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+@dataclass
+class StepClock:
+    """A clock that stands still but for sleeping, which takes no time; remembers every sleep."""
+
+    moment: float = 1000.0
+    slept: list[float] = field(default_factory=list)
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return self.moment
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.moment += seconds
+        await asyncio.sleep(0)
+
+
+@dataclass
+class HeardLog:
+    """Remembers warnings and worse, and everything else."""
+
+    warnings: list[str] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
+
+    def debug(self, text: str, /) -> None:
+        self.others.append(text)
+
+    info = debug
+
+    def warning(self, text: str, /) -> None:
+        self.warnings.append(text)
+
+    error = warning
+
+
+def new_key() -> bytes:
+    return ec.generate_private_key(ec.SECP256R1()).private_bytes(
+        Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+    )
+
+
+ACCOUNT_KEY, CERTIFICATE_KEY = new_key(), new_key()
+
+
+def names(*texts: str) -> tuple[Name, ...]:
+    return tuple(Name.parse(text) for text in texts)
+
+
+def some_names(count: int, below: str = "example.org") -> tuple[Name, ...]:
+    return names(*(f"n{number}.{below}" for number in range(count)))
+
+
+@asynccontextmanager
+async def session_with(
+    pebble: Pebble | AcmeProxy,
+    *,
+    remembered: Authority = NEW,
+    account_key: bytes = ACCOUNT_KEY,
+    http01: Http01 | None = None,
+    clock: Any = None,
+    log: HeardLog | None = None,
+    responder: Responder | None = None,
+    **changes: Any,
+) -> AsyncIterator[Session]:
+    """A session with a CA whose challenges we serve ourselves unless told otherwise; `changes` are `Ca` fields."""
+    clock = clock or RealClock()
+    ca = replace(
+        Ca(pebble.directory_url, ca_bundle=str(pebble.ca_bundle), timeout=30.0, orders_at_once=2), **changes
+    )
+    async with AsyncExitStack() as stack:
+        if responder is None:
+            wanted = http01 or Http01(Http01Mode.STANDALONE, port=pebble.http_port)
+            responder = await stack.enter_async_context(responding(wanted, clock))
+        yield await stack.enter_async_context(
+            open_authority(ca, clock, log or HeardLog(), remembered, account_key, responder)
+        )
