@@ -52,12 +52,20 @@ class _CannotRun(NotYet):
 class DockerEngine:
     """Every call opens its own connection: days lie between them, and the daemon may be another one by then."""
 
-    def __init__(self, deployment: Deployment, clock: Clock, log: Log, own_container: str = "") -> None:
+    def __init__(
+        self,
+        deployment: Deployment,
+        clock: Clock,
+        log: Log,
+        own_container: str = "",
+        timeout: int = _TIMEOUT,
+    ) -> None:
         self._host = deployment.docker_host
         self._project = deployment.project
         self._clock = clock
         self._log = log
         self._own_container = own_container
+        self._timeout = timeout
 
     async def list(self) -> tuple[Sibling, ...]:
         """The project's containers that use the pairs, running or not; raises `NotYet`."""
@@ -70,7 +78,7 @@ class DockerEngine:
         loop = asyncio.get_running_loop()
 
         def pause() -> None:
-            asyncio.run_coroutine_threadsafe(self._clock.sleep(_PAUSE), loop).result(_TIMEOUT)
+            asyncio.run_coroutine_threadsafe(self._clock.sleep(_PAUSE), loop).result(self._timeout)
 
         remark = await self._in_thread(f"{action} {sibling.name}", lambda: self._act(sibling, action, pause))
         if remark:
@@ -94,7 +102,7 @@ class DockerEngine:
 
     def _client(self, version: str) -> APIClient:
         # An explicit address and version: neither a Docker context, nor DOCKER_HOST, nor DOCKER_TLS_VERIFY is read.
-        client = APIClient(base_url=self._host, version=version, timeout=_TIMEOUT)
+        client = APIClient(base_url=self._host, version=version, timeout=self._timeout)
         client.trust_env = False  # nor a proxy for the web
         return client
 
