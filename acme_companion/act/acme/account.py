@@ -45,7 +45,6 @@ class Account:
         """The CA does not know the account `lost` any more: have another one, and say so."""
         if self._network.account_url != lost:
             return  # another order noticed first
-        self._network.account_url = ""
         await self._find_or_register(directory)
         self._log.warning(
             f"the CA no longer knows our account {lost}: our account is now {self._network.account_url}; "

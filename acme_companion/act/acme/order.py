@@ -71,11 +71,12 @@ class Orders:
         with ExitStack() as undo:
             await proofs.give(authorizations, undo)
             order = await self._until(url, order, {"ready", "processing", "valid", "invalid"})
-            if order.status == "invalid":
-                await self._explain(order, authorizations, proofs, names)
-            if order.status not in {"ready", "processing", "valid"}:
+            if order.status not in {"ready", "processing", "valid", "invalid"}:
                 await self._give_up(authorizations, proofs)
-        order = await self._finalized(url, order, csr_der, names)
+            # A lagging replica may have said "ready" too early, so the files stay until the CA has made up its mind.
+            order = await self._finalized(url, order, csr_der, names)
+        if order.status == "invalid":
+            await self._explain(order, authorizations, proofs, names)
         return await self._download(order)
 
     async def _place(self, names: Sequence[Name], replaces: str) -> tuple[str, Order]:
@@ -162,15 +163,11 @@ class Orders:
         raise NotYet(f"the CA did not finish checking within {self.timeout:g} s; still open: {which}")
 
     async def _finalized(self, url: str, order: Order, csr_der: bytes, names: Sequence[Name]) -> Order:
-        """Section 7.4: finalize, wait, and take only a `valid` order."""
+        """Section 7.4: finalize and wait; the order is then `valid` or `invalid`."""
         if order.status == "ready":
             order = await self._finalize(url, order, csr_der, names)
         order = await self._until(url, order, {"valid", "invalid"})
-        if order.status == "invalid":
-            if order.error and (by_name := refused_names(order.error, names)):
-                raise NamesDeclined(by_name)
-            raise Refused(f"the CA issued no certificate: {_reason(order)}")
-        if order.status != "valid":
+        if order.status not in {"valid", "invalid"}:
             raise NotYet(f"the CA has not issued the certificate of {url} within {self.timeout:g} s")
         return order
 
