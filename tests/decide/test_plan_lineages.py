@@ -1,0 +1,106 @@
+"""How lineages live on, leave, and are deployed again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from acme_companion.decide.facts import Unanswered
+from acme_companion.decide.memory import HeldLineage, Memory
+from acme_companion.decide.plan import (
+    DEPLOYMENT,
+    Archive,
+    Deploy,
+    Issue,
+    Keep,
+    Lineage,
+)
+from tests.builders import (
+    CA_URL,
+    HOST,
+    certificate,
+    domains,
+    failures,
+    held,
+    lineage,
+    names,
+    naming,
+    plan,
+    verdicts,
+)
+
+SNI = naming(sni=True, prefixes="imap", autodiscover=False)
+
+
+def test_a_removed_domain_is_archived():
+    """A lineage that nobody wants any more goes out of the siblings' sight."""
+    has = held(lineage(HOST), lineage("imap.gone.tld"), lineage("imap.here.tld"))
+
+    steps = plan(SNI, domains("here.tld"), verdicts(f"{HOST} imap.here.tld"), has)
+
+    assert steps[2:] == (
+        Archive("imap.gone.tld", "its names are not wanted any more, or another certificate has them"),
+    )
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        pytest.param(domains(unanswered=Unanswered("database down")), id="the database does not answer"),
+        pytest.param(domains(), id="an empty list looks like a mishap"),
+    ],
+)
+def test_nothing_is_archived_on_a_hiccup(found):
+    """Only a list of mail domains that can be believed archives anything."""
+    has = held(lineage(HOST), lineage("imap.here.tld"))
+
+    steps = plan(SNI, found, verdicts(HOST, unknown="imap.here.tld"), has)
+
+    assert not [step for step in steps if isinstance(step, Archive)]
+
+
+def test_a_foreign_directory_is_never_archived():
+    """A directory that no ACME client of ours made belongs to the admin."""
+    own = HeldLineage("imap.own.tld", certificate("imap.own.tld"), ours=False)
+
+    steps = plan(SNI, domains("here.tld"), verdicts(f"{HOST} imap.here.tld"), held(own))
+
+    assert not [step for step in steps if isinstance(step, Archive)]
+
+
+def test_no_archive_before_another_certificate_has_its_names():
+    """From SNI to one certificate: the domain's own stays until the server certificate has its names."""
+    has = held(lineage(HOST), lineage("imap.here.tld"))
+    made = naming(prefixes="imap", autodiscover=False)
+    seen = verdicts(f"{HOST} imap.here.tld")
+
+    now = plan(made, domains("here.tld"), seen, has)
+    later = plan(
+        made, domains("here.tld"), seen, held(lineage(f"{HOST} imap.here.tld"), lineage("imap.here.tld"))
+    )
+
+    assert [type(step) for step in now] == [Issue]
+    assert [type(step) for step in later] == [Keep, Archive]
+
+
+def test_a_lineage_keeps_its_directory():
+    """A name that sorts before the first name joins: the directory stays, so siblings see a renewal, not a stranger."""
+    made = replace(SNI, prefixes=("imap", "aaa"))
+    seen = verdicts(f"{HOST} imap.here.tld aaa.here.tld")
+
+    step = plan(made, domains("here.tld"), seen, held(lineage(HOST), lineage("imap.here.tld")))[1]
+
+    assert step.lineage == Lineage(names("imap.here.tld aaa.here.tld"), directory="imap.here.tld")
+
+
+def test_an_unfinished_deployment_is_taken_up_again():
+    """A cycle that ended between switch and restart, or whose siblings serve something else, is gone on with."""
+    memory = Memory(issued={certificate(HOST).fingerprint: CA_URL}, undeployed=(HOST,))
+    has = held(lineage(HOST), memory=memory)
+
+    steps = plan(has=has)
+    waiting = replace(memory, lineage_failures={DEPLOYMENT: failures()})
+
+    assert steps[1:] == (Deploy((HOST,), "the last cycle ended before the siblings were seen to serve it"),)
+    assert plan(has=replace(has, memory=waiting))[1:] == ()
