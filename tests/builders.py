@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from acme_companion.decide.facts import MailDomains
 from acme_companion.decide.memory import Failures, Held, HeldLineage, Memory
 from acme_companion.decide.names import Name
 from acme_companion.decide.pair import Certificate
-from acme_companion.decide.plan import Step, make_plan
+from acme_companion.decide.plan import make_plan
 from acme_companion.decide.settings import Ca, Naming, Settings
 from acme_companion.decide.verdicts import Readiness, Verdict
 from acme_companion.decide.wanted import keep_held, wanted_certificates
@@ -78,7 +79,7 @@ def plan(
     has: Held | None = None,
     *,
     force: bool = False,
-) -> tuple[Step, ...]:
+) -> tuple[Any, ...]:
     """The steps for naming `made`, mail domains `found`, verdicts `seen` and a volume that `has` something."""
     made, found, has = made or naming(), found or domains(), has or held()
     wanted = wanted_certificates(made, found)
