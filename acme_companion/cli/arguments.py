@@ -26,15 +26,38 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser("run", help="cycle for ever; SIGHUP or the file force_renew start a cycle now")
     once = _with_json(commands.add_parser("once", help="one cycle, then exit"))
     once.add_argument("--force", action="store_true", help="renew every certificate, due or not")
-    _with_json(commands.add_parser("check", help="look at every name and say what is in the way; asks no CA for anything"))
+    _with_json(
+        commands.add_parser(
+            "check", help="look at every name and say what is in the way; asks no CA for anything"
+        )
+    )
     _with_json(commands.add_parser("plan", help="what a cycle would do, and why"))
-    _with_json(commands.add_parser("status", help="certificates, next renewals, and what each endpoint serves"))
-    dates = _with_json(commands.add_parser("expiry-dates", help="what each published port serves, and until when"))
-    dates.add_argument("--host", help="ask this host or address; default: the hostname, or where the port is bound")
-    caa = _with_json(commands.add_parser("caa", help="the CAA records that bind your domains to your ACME account"))
-    caa.add_argument("--account-key", metavar="FILE", help="account key to look up, - for standard input; default: the volume's")
-    caa.add_argument("--directory-url", metavar="URL", help="the CA's directory; default: the one in the settings")
-    caa.add_argument("--domain", action="append", default=[], help="print the record for this domain only (may be repeated)")
+    _with_json(
+        commands.add_parser("status", help="certificates, next renewals, and what each endpoint serves")
+    )
+    dates = _with_json(
+        commands.add_parser("expiry-dates", help="what each published port serves, and until when")
+    )
+    dates.add_argument(
+        "--host", help="ask this host or address; default: the hostname, or where the port is bound"
+    )
+    caa = _with_json(
+        commands.add_parser("caa", help="the CAA records that bind your domains to your ACME account")
+    )
+    caa.add_argument(
+        "--account-key",
+        metavar="FILE",
+        help="account key to look up, - for standard input; default: the volume's",
+    )
+    caa.add_argument(
+        "--directory-url", metavar="URL", help="the CA's directory; default: the one in the settings"
+    )
+    caa.add_argument(
+        "--domain",
+        action="append",
+        default=[],
+        help="print the record for this domain only (may be repeated)",
+    )
     caa.add_argument("--quiet", action="store_true", help="nothing but the records")
     commands.add_parser("health", help="whether the loop of `run` is alive: for a container's health check")
     return made

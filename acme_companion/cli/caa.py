@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from acme_companion.act.acme.authority import look_up
+from acme_companion.act.acme.lookup import look_up
 from acme_companion.cli.tables import as_json
 from acme_companion.cli.wiring import SystemClock, load_settings, open_world
 from acme_companion.decide.caa import record
@@ -34,12 +34,16 @@ async def caa_command(arguments: argparse.Namespace) -> int:
     ca = settings.ca if settings else Ca(LETS_ENCRYPT)
     if arguments.directory_url:
         ca = replace(ca, directory_url=arguments.directory_url)
-    authority = await look_up(ca, SystemClock(), LOGGER, _account_key(arguments, settings))
+    authority = await look_up(ca, SystemClock(), _account_key(arguments, settings))
     if not authority.caa_identities:
-        raise NotYet(f"{ca.directory_url} does not say which domain CAA records must name (meta.caaIdentities)")
+        raise NotYet(
+            f"{ca.directory_url} does not say which domain CAA records must name (meta.caaIdentities)"
+        )
     domains = _domains(arguments.domain) or await _mail_domains(settings)
     records = {
-        domain.text: [record(domain, identity, authority.account_uri) for identity in authority.caa_identities[:1]]
+        domain.text: [
+            record(domain, identity, authority.account_uri) for identity in authority.caa_identities[:1]
+        ]
         for domain in domains
     }
     _print(arguments, authority, records)
@@ -70,7 +74,11 @@ def _settings(arguments: argparse.Namespace) -> Settings | None:
 def _account_key(arguments: argparse.Namespace, settings: Settings | None) -> bytes:
     if arguments.account_key == "-":
         return sys.stdin.buffer.read()
-    path = Path(arguments.account_key) if arguments.account_key else Path(settings.volume if settings else "") / ACCOUNT_KEY
+    path = (
+        Path(arguments.account_key)
+        if arguments.account_key
+        else Path(settings.volume if settings else "") / ACCOUNT_KEY
+    )
     try:
         return path.read_bytes()
     except OSError as problem:

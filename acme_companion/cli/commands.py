@@ -87,7 +87,8 @@ async def _check(arguments: argparse.Namespace) -> int:
         print(as_json({"names": verdicts_as_data(seen.verdicts), "warnings": list(seen.warnings)}))
     else:
         rows = [
-            (name.text, verdict.readiness.value, verdict.because) for name, verdict in sorted(seen.verdicts.items())
+            (name.text, verdict.readiness.value, verdict.because)
+            for name, verdict in sorted(seen.verdicts.items())
         ]
         print(table(("NAME", "READINESS", "WHY"), rows))
         for line in (*seen.warnings, *(f"{one.where}: {one.why}" for one in seen.domains.refused)):
@@ -102,7 +103,11 @@ async def _plan(arguments: argparse.Namespace) -> int:
         async with open_world(settings, LOGGER) as world:
             seen = await survey(settings, world)
     if arguments.json:
-        print(as_json({"steps": [step_as_data(step) for step in seen.plan.steps], "warnings": list(seen.warnings)}))
+        print(
+            as_json(
+                {"steps": [step_as_data(step) for step in seen.plan.steps], "warnings": list(seen.warnings)}
+            )
+        )
     else:
         for _, line in plan_lines(seen.plan):
             print(line)
@@ -115,7 +120,9 @@ async def _health(arguments: argparse.Namespace) -> int:
     if until is not None and SystemClock().now() < until:
         print("alive")
         return DONE
-    print(f"the loop has not been heard of{f' since {until:%d %b %H:%M} UTC' if until else ''}", file=sys.stderr)
+    print(
+        f"the loop has not been heard of{f' since {until:%d %b %H:%M} UTC' if until else ''}", file=sys.stderr
+    )
     return FAILED
 
 
@@ -125,7 +132,9 @@ def _telling(
 ) -> Iterator[Callable[[datetime], None]]:
     """Speak to the log (and mailcow's Redis) while the block runs; gives what tells the watchdog of a failed cycle."""
     log = start_log(settings.time_zone, verbose=verbose, stream=sys.stderr if to_errors else sys.stdout)
-    handler = RedisHandler(settings.redis, settings.naming.hostname.text) if redis and settings.redis else None
+    handler = (
+        RedisHandler(settings.redis, settings.naming.hostname.text) if redis and settings.redis else None
+    )
     if handler:
         log.addHandler(handler)
     for warning in settings.warnings:

@@ -43,7 +43,10 @@ async def expiry_dates_command(arguments: argparse.Namespace) -> int:
         print(as_json(rows))
     else:
         print("TLS expiry dates:")
-        cells = [(r["service"], f"{r['host']}:{r['port']}", r["protocol"], r["until"], r["left"], r["says"]) for r in rows]
+        cells = [
+            (r["service"], f"{r['host']}:{r['port']}", r["protocol"], r["until"], r["left"], r["says"])
+            for r in rows
+        ]
         print(table(("SERVICE", "PORT", "PROTOCOL", "VALID UNTIL", "LEFT", "CERTIFICATE"), cells))
     good = [row for row in rows if row["days_left"] is not None]
     return DONE if good and all(row["days_left"] >= 0 for row in good) else FAILED

@@ -106,7 +106,12 @@ def _print(data: dict[str, Any]) -> None:
         print(table(("LINEAGE", "NAMES", "LEFT", "GENERATIONS", "NEXT RENEWAL"), rows))
     if data["endpoints"]:
         cells = [
-            (e["service"], f"{e['port']}/{e['protocol']}", e["sni"], "as it should" if e["ok"] else "ANOTHER CERTIFICATE")
+            (
+                e["service"],
+                f"{e['port']}/{e['protocol']}",
+                e["sni"],
+                "as it should" if e["ok"] else "ANOTHER CERTIFICATE",
+            )
             for e in data["endpoints"]
         ]
         print(table(("SERVICE", "ENDPOINT", "NAME", "SERVES"), cells))

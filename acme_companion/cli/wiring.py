@@ -74,7 +74,9 @@ def _env_file(path: str | None) -> EnvFile | None:
         return parse_bytes(Path(chosen).read_bytes(), Path(chosen).name)
     except IsADirectoryError:
         raise SettingsWrong(
-            [f"{chosen} is a directory: Docker makes one where a mounted file is missing. Remove it and make the file"]
+            [
+                f"{chosen} is a directory: Docker makes one where a mounted file is missing. Remove it and make the file"
+            ]
         ) from None
     except OSError as problem:
         raise SettingsWrong([f"{chosen} cannot be read: {problem.strerror}"]) from None

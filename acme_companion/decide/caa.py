@@ -150,3 +150,8 @@ def _parse(value: str) -> tuple[str, list[tuple[str, str]]]:
 
 def _shown(record: CaaRecord) -> str:
     return f"{record.flags} {quoted(record.tag)[1:-1]} {quoted(record.value)}"
+
+
+def record(domain: Name, identity: str, account_uri: str) -> str:
+    """The CAA record, in a zone file's syntax, that lets only `account_uri` at the CA `identity` issue for `domain` (RFC 8657)."""
+    return f'{domain.host}. IN CAA 128 issue "{identity}; accounturi={account_uri}"'
