@@ -75,6 +75,8 @@ async def _all(
         while pending:
             ready, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
             progress.take({tasks[task]: task.result() for task in ready}, key_pem)
+            if len(tasks) > 1:
+                world.log.info(f"{len(tasks) - len(pending)} of {len(tasks)} certificates are through at the CA")
     finally:
         for task in pending:
             task.cancel()
@@ -157,7 +159,6 @@ class _Progress:
             f"valid until {certificate.not_after:%d %b %Y}"
         )
         self._done.append(Done(step, ok=True, sentence=sentence, left_out=_left_out(issued.left_out)))
-        self._world.log.info(f"{lineage}: {sentence}")
 
     def note_failure(self, step: Issue, problem: Problem) -> None:
         """The lineage waits before it tries again, longer with every failure in a row; what is served stays."""
