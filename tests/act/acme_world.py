@@ -21,7 +21,7 @@ from acme_companion.decide.settings import Ca, Http01, Http01Mode
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from acme_companion.ports import Responder
+    from acme_companion.ports import Issued, Responder
     from tests.act.acme_proxy import AcmeProxy
     from tests.bed.pebble import Pebble
 
@@ -119,3 +119,9 @@ async def session_with(
         yield await stack.enter_async_context(
             open_authority(ca, clock, log or HeardLog(), remembered, account_key, responder)
         )
+
+
+async def issue(proxy: Pebble | AcmeProxy, *texts: str, **settings: Any) -> Issued:
+    """One certificate from a session of its own; `settings` as in `session_with`."""
+    async with session_with(proxy, **settings) as session:
+        return await session.issue(names(*texts or ("fault.example.org",)), (), CERTIFICATE_KEY, "")

@@ -75,8 +75,9 @@ class Orders:
                 await self._give_up(authorizations, proofs)
             # A lagging replica may have said "ready" too early, so the files stay until the CA has made up its mind.
             order = await self._finalized(url, order, csr_der, names)
-        if order.status == "invalid":
-            await self._explain(order, authorizations, proofs, names)
+            if order.status == "invalid":
+                # Still with the files: the CA goes on checking the other names, and they shall not fail as well.
+                await self._explain(order, authorizations, proofs, names)
         return await self._download(order)
 
     async def _place(self, names: Sequence[Name], replaces: str) -> tuple[str, Order]:

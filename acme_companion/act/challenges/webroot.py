@@ -55,9 +55,10 @@ class Webroot:
 
     def clean_up(self, token: str) -> None:
         self._presented.discard(token)
-        for path in self._paths(token):
-            with suppress(OSError):
-                path.unlink()
+        with suppress(ValueError):  # a token that could not be presented either
+            for path in self._paths(token):
+                with suppress(OSError):
+                    path.unlink()
 
     def close(self) -> None:
         """Take away what is still there."""

@@ -1,0 +1,183 @@
+"""What a CA can do wrong between an order and its certificate: lived with, or one clear sentence."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import trustme
+
+from acme_companion.problems import NotYet, Problem, Refused
+from tests.act.acme_proxy import (
+    answer,
+    as_is,
+    changed,
+    problem,
+    status_becomes,
+    with_body,
+    without_header,
+)
+from tests.act.acme_world import StepClock, issue
+
+if TYPE_CHECKING:
+    from tests.act.acme_proxy import AcmeProxy, Fault
+
+ORDERS, ORDER = "/order-plz", "/my-order"
+AUTHORIZATION, CHALLENGE, FINALIZE, CERTIFICATE = "/authZ", "/chalZ", "/finalize-order", "/certZ"
+
+
+async def test_order_without_location(proxy: AcmeProxy) -> None:
+    proxy.on(ORDERS, without_header("Location"))
+
+    with pytest.raises(NotYet, match="Location"):
+        await issue(proxy)
+
+
+async def test_order_for_other_names(proxy: AcmeProxy) -> None:
+    """An order that is not ours is not followed: no challenge is answered."""
+    proxy.on(
+        ORDERS, changed(lambda order: order["identifiers"].append({"type": "dns", "value": "evil.example"}))
+    )
+
+    with pytest.raises(Refused, match="other identifiers"):
+        await issue(proxy)
+
+    assert proxy.asked(CHALLENGE) == []
+
+
+@pytest.mark.parametrize("token", ["../../etc/cron.d/x", "short", "a" * 200, "with.dot" * 4, 7])
+async def test_token_that_is_no_file_name(proxy: AcmeProxy, token: object) -> None:
+    """A token becomes a file name, so a strange one is refused before any file is made."""
+
+    def change(authorization: dict[str, list[dict[str, object]]]) -> None:
+        for challenge in authorization["challenges"]:
+            challenge["token"] = token
+
+    proxy.on(AUTHORIZATION, changed(change))
+
+    with pytest.raises(NotYet, match="not safe as a file name"):
+        await issue(proxy)
+
+
+async def test_only_unknown_challenges_offered(proxy: AcmeProxy) -> None:
+    """A name that has no http-01 is left out, and the challenges that there are get named."""
+
+    def change(authorization: dict[str, object]) -> None:
+        authorization["challenges"] = [{"type": "dns-persist-01", "issuer-domain-names": ["ca.example"]}]
+
+    proxy.on(AUTHORIZATION, changed(change))
+    issued = await issue(proxy, "one.odd.example.org", "two.odd.example.org")
+
+    assert list(issued.left_out.values()) == [
+        "the CA offers no http-01 challenge for it, only dns-persist-01"
+    ]
+
+
+async def test_orders_that_are_slow_odd_or_lag_behind(proxy: AcmeProxy) -> None:
+    """Unknown statuses are as good as no news, and so is a replica that still says what was."""
+    proxy.on(ORDER, status_becomes("ready"), status_becomes("pending"), status_becomes("thinking"))
+    proxy.on(
+        FINALIZE, problem(403, "orderNotReady"), problem(403, "orderNotReady"), status_becomes("processing")
+    )
+
+    await issue(proxy, clock=StepClock())
+
+    assert len(proxy.asked(FINALIZE)) == 3
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "said"),
+    [
+        pytest.param(ORDER, "pending", "did not finish checking within 600 s", id="never ready"),
+        pytest.param(
+            ORDER, "processing", "has not issued the certificate .* within 600 s", id="never issued"
+        ),
+    ],
+)
+async def test_stuck_order_is_left_at_the_deadline(
+    proxy: AcmeProxy, path: str, status: str, said: str
+) -> None:
+    """Polls become rarer, and end."""
+    proxy.on(path, *[status_becomes(status)] * 500)
+    clock = StepClock()
+
+    with pytest.raises(NotYet, match=said):
+        await issue(proxy, timeout=600.0, clock=clock)
+
+    assert len(clock.slept) < 150
+    assert 599 < sum(clock.slept) < 601
+
+
+async def test_caa_stops_one_name_at_the_end(proxy: AcmeProxy) -> None:
+    """CAA is checked again when the certificate is made; the name it forbids is left out."""
+    bad = {"type": "dns", "value": "b.caa.example.org"}
+    below = {"type": "urn:ietf:params:acme:error:caa", "detail": "CAA forbids", "identifier": bad}
+    proxy.on(FINALIZE, problem(403, "caa", "see subproblems", subproblems=[below]))
+
+    issued = await issue(proxy, "a.caa.example.org", "b.caa.example.org")
+
+    assert [name.text for name in issued.left_out] == ["b.caa.example.org"]
+    assert len(proxy.asked(FINALIZE)) == 2
+
+
+async def test_authorization_that_ran_out_meanwhile(proxy: AcmeProxy) -> None:
+    """RFC 8555 section 7.1.6: a dead order is not revived but placed anew."""
+    proxy.on(ORDER, status_becomes("invalid"))
+    proxy.on(AUTHORIZATION, as_is, status_becomes("expired"))
+
+    await issue(proxy)
+
+    assert len(proxy.asked(ORDERS)) == 2
+
+
+async def test_leftover_authorizations_are_given_back(proxy: AcmeProxy) -> None:
+    """RFC 8555 section 7.5.2: what stays pending after a failure is deactivated, what is valid stays for reuse."""
+    proxy.on(ORDER, *[status_becomes("pending")] * 500)
+    proxy.on(AUTHORIZATION, as_is, as_is, status_becomes("pending"))
+
+    with pytest.raises(NotYet, match=r"still open: \w\.left\.example\.org$"):
+        await issue(proxy, "a.left.example.org", "b.left.example.org", clock=StepClock())
+
+    assert proxy.asked(AUTHORIZATION).count({"status": "deactivated"}) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        pytest.param(answer(200, b"hi", Content_Type="text/html"), "Content-Type 'text/html'", id="HTML"),
+        pytest.param(
+            with_body(lambda pem: pem[: pem.index(b"-----END") + 25]), "chain is missing", id="leaf only"
+        ),
+        pytest.param(
+            with_body(lambda pem: pem + trustme.CA().private_key_pem.bytes()),
+            "PRIVATE KEY block",
+            id="a key in it",
+        ),
+        pytest.param(
+            with_body(lambda _: trustme.CA().issue_cert("x.example.org").cert_chain_pems[0].bytes()),
+            "it lacks fault.example.org",
+            id="another certificate",
+        ),
+    ],
+)
+async def test_certificate_that_was_not_ordered(proxy: AcmeProxy, fault: Fault, said: str) -> None:
+    """A chain is believed only after it was checked."""
+    proxy.on(CERTIFICATE, fault)
+
+    with pytest.raises(Problem, match=said):
+        await issue(proxy)
+
+
+@pytest.mark.parametrize("kind", ["badCSR", "badPublicKey", "badSignatureAlgorithm", "somethingNew"])
+async def test_final_refusals(proxy: AcmeProxy, kind: str) -> None:
+    """No downgrade and no second try; the CA's words come through on one escaped line."""
+    proxy.on(FINALIZE, problem(400, kind, "no\x1b[31m\nnever " + "x" * 100_000))
+
+    with pytest.raises(Refused) as refused:
+        await issue(proxy)
+
+    text = str(refused.value)
+    assert f"({kind})" in text
+    assert text.isprintable()
+    assert len(text) < 900
+    assert len(proxy.asked(FINALIZE)) == 1

@@ -1,0 +1,180 @@
+"""What a CA answers is read tolerantly where RFC 8555 says so, and strictly where harm could come of it."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from acme_companion.decide.acme_answers import (
+    Authorization,
+    Challenge,
+    Directory,
+    NotAnAcmeAnswer,
+    Order,
+    authorization_of,
+    directory_of,
+    object_of,
+    order_of,
+    retry_after,
+)
+from acme_companion.decide.acme_problems import ProblemDocument
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+NOW = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
+HOUR = "Fri, 20 Nov 2026 13:00:00 GMT"
+EIGHT_DAYS = 691_200.0
+URLS = {"newNonce": "https://ca/n", "newAccount": "https://ca/a", "newOrder": "https://ca/o"}
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@pytest.mark.parametrize(
+    ("value", "date", "seconds"),
+    [
+        pytest.param("120", None, 120.0, id="seconds"),
+        pytest.param(" 0 ", None, 0.0, id="at once"),
+        pytest.param(HOUR, None, 3600.0, id="a date, by our clock"),
+        pytest.param(HOUR, "Fri, 20 Nov 2026 12:59:50 GMT", 10.0, id="a date, by the CA's own clock"),
+        pytest.param(HOUR, "yesterday", 3600.0, id="a date, the CA's own clock garbled"),
+        pytest.param("Fri, 20 Nov 2026 13:00:00 -0000", None, 3600.0, id="a date without a zone is UTC"),
+        pytest.param("Thu, 01 Jan 1970 00:00:00 GMT", None, 0.0, id="a past date"),
+        pytest.param("Fri, 31 Dec 9999 23:59:59 GMT", None, EIGHT_DAYS, id="a date far away"),
+        pytest.param("99999999999999999999", None, EIGHT_DAYS, id="ages"),
+        pytest.param("9" * 5000, None, None, id="a number without end"),
+        pytest.param("-5", None, None, id="negative"),
+        pytest.param("1.5", None, None, id="a fraction"),
+        pytest.param("\u0661", None, None, id="digits of another script"),
+        pytest.param("soon", None, None, id="garbage"),
+        pytest.param("", None, None, id="empty"),
+        pytest.param(None, None, None, id="absent"),
+    ],
+)
+def test_retry_after(value: str | None, date: str | None, seconds: float | None) -> None:
+    assert retry_after(value, date, NOW) == seconds
+
+
+@given(st.text(max_size=60), st.none() | st.text(max_size=60))
+def test_retry_after_never_fails(value: str, date: str | None) -> None:
+    """Whatever a header holds, the wait is sane."""
+    seconds = retry_after(value, date, NOW)
+    assert seconds is None or 0 <= seconds <= EIGHT_DAYS
+
+
+def complaint(read: Callable[[Any], object], value: object) -> str:
+    """What `read` has against the value; empty when nothing."""
+    try:
+        read(value)
+    except NotAnAcmeAnswer as problem:
+        return str(problem) or "without words"
+    return ""
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes(body: bytes) -> None:
+    """Either an object or a refusal that is safe to print."""
+    said = complaint(object_of, body)
+    assert said.isprintable()
+    assert len(said) < 150
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["status", "finalize", "identifier", "identifiers", "meta", "challenges"]), JSON
+    )
+)
+def test_any_object(value: dict[str, Any]) -> None:
+    """Odd types in any place are refused or ignored, never a crash."""
+    for read in (directory_of, order_of, authorization_of):
+        assert complaint(read, {**URLS, **value}).isprintable()
+
+
+def test_directory() -> None:
+    """Whatever is optional may be missing or odd; renewal information and profiles are kept."""
+    assert directory_of(URLS) == Directory("https://ca/n", "https://ca/a", "https://ca/o")
+    meta = {
+        "termsOfService": "https://ca/terms",
+        "caaIdentities": ["ca.example", 7],
+        "profiles": {"classic": "https://ca/classic", "odd": 1},
+        "externalAccountRequired": True,
+    }
+    full = URLS | {"renewalInfo": "https://ca/r", "newAuthz": 3, "a": "b", "meta": meta}
+    assert directory_of(full) == Directory(
+        "https://ca/n",
+        "https://ca/a",
+        "https://ca/o",
+        "https://ca/r",
+        "https://ca/terms",
+        ("ca.example",),
+        {"classic": "https://ca/classic", "odd": ""},
+        external_account_required=True,
+    )
+
+
+@pytest.mark.parametrize(
+    "url", ["http://ca/o", "//ca/o", "/o", "https://", "https://ca/a b", "https://[", "", 7, None]
+)
+def test_url_that_is_not_https(url: object) -> None:
+    with pytest.raises(NotAnAcmeAnswer, match=r"^newOrder is '.*', not an absolute https URL$"):
+        directory_of(URLS | {"newOrder": url})
+
+
+def test_order() -> None:
+    value = {
+        "status": "mumbling",
+        "identifiers": [{"type": "dns", "value": "A.example"}, {"type": "ip", "value": "192.0.2.1"}],
+        "authorizations": ["https://ca/1"],
+        "finalize": "https://ca/f",
+        "error": {"type": "urn:ietf:params:acme:error:caa", "detail": "no"},
+    }
+    assert order_of(value) == Order(
+        "mumbling",
+        frozenset({"a.example", "ip:192.0.2.1"}),
+        ("https://ca/1",),
+        "https://ca/f",
+        "",
+        ProblemDocument("caa", "no"),
+    )
+
+
+def test_authorization() -> None:
+    """Challenges without a token, or of types nobody has heard of, are passed over."""
+    token = "LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0"
+    value = {
+        "status": "pending",
+        "wildcard": True,
+        "identifier": {"type": "dns", "value": "example.org"},
+        "challenges": [
+            {"type": "dns-persist-01", "issuer-domain-names": ["ca.example"]},
+            "nonsense",
+            {"type": "http-01", "url": "https://ca/c", "token": token, "status": "pending"},
+        ],
+    }
+    assert authorization_of(value) == Authorization(
+        "*.example.org",
+        "pending",
+        Challenge("https://ca/c", token, "pending"),
+        ("dns-persist-01", "http-01"),
+    )
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"[]", b"null", b'{"a":NaN}', b'{"a":1,"a":2}', b"[" * 100_000, b'{"a":' * 100_000, b"\xff\x00"],
+)
+def test_not_an_object(body: bytes) -> None:
+    with pytest.raises(NotAnAcmeAnswer):
+        object_of(body)
+
+
+def test_plain_object() -> None:
+    assert object_of(json.dumps({"a": [1]}).encode()) == {"a": [1]}

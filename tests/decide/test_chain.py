@@ -1,0 +1,175 @@
+"""A chain is believed only when it is exactly what was ordered."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from acme_companion.decide.chain import ChainRefused, check
+from acme_companion.decide.names import Name
+from acme_companion.decide.pair import spki_of
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+NAMES = (Name("mail.example.org"), Name("*.example.org"))
+ROOT, ABOVE, OURS, OTHER = (ec.generate_private_key(ec.SECP256R1()) for _ in range(4))
+SERVER = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
+
+
+def certificate(
+    subject: str,
+    key: ec.EllipticCurvePrivateKey,
+    issuer: str,
+    signer: ec.EllipticCurvePrivateKey,
+    *extensions: x509.ExtensionType,
+    start: datetime = NOW - DAY,
+    end: datetime = NOW + 90 * DAY,
+) -> x509.Certificate:
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject)]))
+        .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)]))
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(start)
+        .not_valid_after(end)
+    )
+    for extension in extensions:
+        builder = builder.add_extension(extension, critical=False)
+    return builder.sign(signer, hashes.SHA256())
+
+
+def leaf(
+    *extensions: x509.ExtensionType,
+    names: tuple[str, ...] = ("mail.example.org", "*.example.org"),
+    key: ec.EllipticCurvePrivateKey = OURS,
+    **validity: datetime,
+) -> x509.Certificate:
+    entries = x509.SubjectAlternativeName([x509.DNSName(text) for text in names])
+    return certificate("leaf", key, "above", ABOVE, entries, *extensions, **validity)
+
+
+INTERMEDIATE = certificate("above", ABOVE, "root", ROOT, x509.BasicConstraints(ca=True, path_length=0))
+UNRELATED = certificate("above", OTHER, "root", ROOT, x509.BasicConstraints(ca=True, path_length=0))
+SELF_SIGNED_ROOT = certificate("root", ROOT, "root", ROOT, x509.BasicConstraints(ca=True, path_length=1))
+
+
+def pem(*certificates: x509.Certificate) -> bytes:
+    return b"".join(one.public_bytes(Encoding.PEM) for one in certificates)
+
+
+def checked(chain: bytes) -> bytes:
+    return check(chain, NAMES, spki_of(OURS.public_key()), NOW)
+
+
+@pytest.mark.parametrize(
+    "certificates",
+    [
+        pytest.param((leaf(), INTERMEDIATE), id="leaf and intermediate"),
+        pytest.param((leaf(SERVER), INTERMEDIATE), id="for TLS servers"),
+        pytest.param((leaf(), INTERMEDIATE, SELF_SIGNED_ROOT), id="with the root"),
+        pytest.param(
+            (leaf(start=NOW + timedelta(minutes=5)), INTERMEDIATE), id="the CA's clock is a little ahead"
+        ),
+        pytest.param(
+            (leaf(names=("*.EXAMPLE.org", "mail.example.org")), INTERMEDIATE),
+            id="names in any order and case",
+        ),
+        pytest.param((leaf(end=datetime(9999, 12, 31, tzinfo=UTC)), INTERMEDIATE), id="valid for ever"),
+    ],
+)
+def test_believed(certificates: tuple[x509.Certificate, ...]) -> None:
+    """What was ordered comes back as plain PEM, also with other white space between."""
+    assert checked(pem(*certificates).replace(b"\n", b"\r\n") + b"\n\n") == pem(*certificates)
+
+
+@pytest.mark.parametrize(
+    ("chain", "said"),
+    [
+        pytest.param(
+            pem(leaf(names=("mail.example.org",)), INTERMEDIATE),
+            "it lacks *.example.org",
+            id="a name is missing",
+        ),
+        pytest.param(
+            pem(leaf(names=("mail.example.org", "*.example.org", "x.example.org")), INTERMEDIATE),
+            "it also names x.example.org, which was not ordered",
+            id="a name too many",
+        ),
+        pytest.param(
+            pem(certificate("leaf", OURS, "above", ABOVE), INTERMEDIATE),
+            "it has no subjectAltName",
+            id="no names at all",
+        ),
+        pytest.param(pem(leaf(key=OTHER), INTERMEDIATE), "it is for another key than ours", id="another key"),
+        pytest.param(
+            pem(leaf(start=NOW - 90 * DAY, end=NOW), INTERMEDIATE),
+            "it expired at 2026-11-20 12:00 UTC: is this host's clock right?",
+            id="expired",
+        ),
+        pytest.param(
+            pem(leaf(start=NOW + 2 * DAY), INTERMEDIATE),
+            "it is not valid before 2026-11-22 12:00 UTC: is this host's clock right?",
+            id="not valid for days",
+        ),
+        pytest.param(
+            pem(leaf(x509.BasicConstraints(ca=True, path_length=None)), INTERMEDIATE),
+            "it is a CA certificate",
+            id="a CA certificate",
+        ),
+        pytest.param(
+            pem(leaf(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])), INTERMEDIATE),
+            "it is not for TLS servers (no serverAuth in its extended key usage)",
+            id="for clients only",
+        ),
+        pytest.param(
+            pem(leaf()),
+            "its chain is missing: no intermediate certificate was delivered",
+            id="no intermediate",
+        ),
+        pytest.param(
+            pem(leaf(), UNRELATED),
+            "its chain is broken: certificate 1 is not signed by certificate 2",
+            id="unrelated",
+        ),
+        pytest.param(
+            pem(leaf(), SELF_SIGNED_ROOT, INTERMEDIATE),
+            "its chain is broken: certificate 1 is not signed by certificate 2",
+            id="out of order",
+        ),
+        pytest.param(pem(INTERMEDIATE, leaf()), "it has no subjectAltName", id="the wrong way round"),
+        pytest.param(
+            pem(leaf(), *[INTERMEDIATE] * 19), "its chain has 20 certificates", id="twenty certificates"
+        ),
+        pytest.param(
+            pem(leaf(), INTERMEDIATE) + OURS.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
+            "its chain holds a PRIVATE KEY block",
+            id="a private key",
+        ),
+        pytest.param(
+            b"subject=leaf\n" + pem(leaf(), INTERMEDIATE),
+            "its chain holds something else than certificates",
+            id="explanatory text (RFC 8555 section 9.1)",
+        ),
+        pytest.param(b"", "its chain has 0 certificates", id="nothing"),
+        pytest.param(b"A" * 200_000, "its chain is larger than 131072 bytes", id="too much"),
+    ],
+)
+def test_refused(chain: bytes, said: str) -> None:
+    """One sentence tells what is wrong."""
+    with pytest.raises(ChainRefused) as refused:
+        checked(chain)
+
+    assert str(refused.value) == said
+
+
+def test_garbled_certificate() -> None:
+    broken = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+    with pytest.raises(ChainRefused, match="cannot be read"):
+        checked(broken + pem(INTERMEDIATE))
