@@ -28,7 +28,11 @@ class Process:
     """One program that we started; only this very process is ever ended."""
 
     def __init__(
-        self, command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None
+        self,
+        command: Sequence[str],
+        log: Path,
+        environment: Mapping[str, str] | None = None,
+        folder: Path | None = None,
     ) -> None:
         self.name = Path(command[0]).name
         self.log = log
@@ -39,6 +43,9 @@ class Process:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env=None if environment is None else dict(environment),
+                cwd=folder,
+                # Ctrl-C in a terminal is for us alone: we end our parts ourselves, one after the other.
+                start_new_session=True,
             )
 
     @property
