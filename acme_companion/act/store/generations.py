@@ -116,7 +116,7 @@ def prune(root: Path, directory: str) -> None:
 def sweep(above: Path) -> None:
     """Remove what an interrupted `keep` or `prune` left in `backups/<directory>/`."""
     for name in files.list_directory(above):
-        if layout.is_left_over(name):
+        if layout.is_left_over_generation(name):
             _remove_tree(above / name)
 
 

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-_NAME = "intent.json"
-
 
 class _NotAnIntent(ValueError):
     """The file is not an intent of ours."""
@@ -65,7 +63,7 @@ def commit(
             files.prepare(path, data, layout.MODES[path.name])
         for directory in sorted({path.parent for path, _ in changed}):
             files.sync_directory(directory)
-        files.write(root / layout.OWN / _NAME, _to_json(intent), files.PRIVATE)
+        files.write(root / layout.OWN / layout.INTENT, _to_json(intent), files.PRIVATE)
     except BaseException:
         _forget(root, intent)
         raise
@@ -74,14 +72,14 @@ def commit(
 
 def finish(root: Path) -> str:
     """End the change that was interrupted, if there is one; what happened as a sentence, else an empty text."""
-    path = root / layout.OWN / _NAME
+    path = root / layout.OWN / layout.INTENT
     data = files.read(path)
     if data is None:
         return ""
     try:
         intent = _from_json(data)
     except _NotAnIntent as problem:
-        aside = path.with_name(f"{_NAME}.damaged")
+        aside = path.with_name(f"{layout.INTENT}.damaged")
         with files.translated(path, "moved aside"):
             os.rename(path, aside)
         return (
@@ -131,7 +129,7 @@ def _holds(path: Path, digest: str) -> bool:
 
 
 def _drop(root: Path) -> None:
-    files.remove(root / layout.OWN / _NAME)
+    files.remove(root / layout.OWN / layout.INTENT)
     files.sync_directory(root / layout.OWN)
 
 

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from acme_companion.act.store import files
-from acme_companion.act.store.layout import ACME
+from acme_companion.act.store.layout import ACCOUNT, ACME, KEY
 from acme_companion.decide.pair import NotAPair, public_key_digest
 from acme_companion.decide.settings import KeyType
 from acme_companion.problems import Damaged
@@ -19,26 +19,24 @@ from acme_companion.problems import Damaged
 if TYPE_CHECKING:
     from pathlib import Path
 
-ACCOUNT, SHARED = "account.pem", "key.pem"
-
 
 def account_key(root: Path) -> bytes:
     """The account key, P-256 when it is made here: 200 signatures for one order of 100 names cost nothing then.
 
     An account that began with mailcow's container keeps its RSA key, so the way back stays open.
     """
-    return _key(root, ACCOUNT, SHARED, KeyType.EC256)
+    return _key(root, ACCOUNT, KEY, KeyType.EC256)
 
 
 def certificate_key(root: Path, kind: KeyType) -> bytes:
     """The key shared by all certificates, of this kind when it is made here; raises `Damaged`."""
-    return _key(root, SHARED, ACCOUNT, kind)
+    return _key(root, KEY, ACCOUNT, kind)
 
 
 def held_certificate_key(root: Path) -> str:
     """The digest of the shared key's public half, empty when there is none or it cannot be read."""
     try:
-        data = files.read(root / ACME / SHARED)
+        data = files.read(root / ACME / KEY)
         return public_key_digest(data) if data else ""
     except (Damaged, NotAPair):
         return ""

@@ -15,9 +15,11 @@ if TYPE_CHECKING:
 CERTIFICATE, KEY, DOMAINS, CSR = "cert.pem", "key.pem", "domains", "acme.csr"
 BACKUPS, ACME, OWN = "backups", "acme", ".companion"
 DHPARAMS, FORCE_RENEW = "dhparams.pem", "force_renew"
+ACCOUNT, STATE, INTENT, PROBE = "account.pem", "state.json", "intent.json", "probe"
 
 MODES = {KEY: files.PRIVATE, CERTIFICATE: files.PUBLIC, DOMAINS: files.PUBLIC, CSR: files.PUBLIC}
 
+_OUR_FILES = {*MODES, DHPARAMS, ACCOUNT, STATE, INTENT, PROBE}
 _RESERVED = {CERTIFICATE, KEY, DOMAINS, DHPARAMS, BACKUPS, ACME, FORCE_RENEW}
 _GENERATION = re.compile(r"\d{4}(?:-\d\d){2}(?:_\d\d){3}\Z")
 
@@ -39,6 +41,15 @@ def is_generation(name: str) -> bool:
     return bool(_GENERATION.match(name))
 
 
-def is_left_over(name: str) -> bool:
-    """Whether a name is that of something half made (see `files.fresh_beside`), which only a crash leaves."""
-    return name.startswith(".") and name.endswith(".new")
+def is_left_over_file(name: str) -> bool:
+    """Whether a name is that of one of our files, half made (see `files.fresh_beside`), which only a crash leaves."""
+    return _of_fresh(name) in _OUR_FILES
+
+
+def is_left_over_generation(name: str) -> bool:
+    """Whether a name is that of a generation, half made or half removed."""
+    return is_generation(_of_fresh(name)[:19])
+
+
+def _of_fresh(name: str) -> str:
+    return name[1:-4] if name.startswith(".") and name.endswith(".new") else ""

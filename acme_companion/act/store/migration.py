@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from acme_companion.act.store import files, generations, intent, keys, reading, state
-from acme_companion.act.store.layout import ACME, BACKUPS, OWN
+from acme_companion.act.store.layout import ACCOUNT, ACME, BACKUPS, KEY, OWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from acme_companion.ports import Log
 
-_BEFORE_SNI = {"account.key": keys.ACCOUNT, "privkey.pem": keys.SHARED}
+_BEFORE_SNI = {"account.key": ACCOUNT, "privkey.pem": KEY}
 """What `acme/private/` held before there was SNI, and what it is called now."""
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from acme_companion.act.issuers.self_signed import LIFETIME, self_signed
 from acme_companion.act.store import dhparams, files, generations, intent, layout, reading
-from acme_companion.act.store.layout import ACME, CERTIFICATE, DHPARAMS, KEY
+from acme_companion.act.store.layout import ACCOUNT, ACME, CERTIFICATE, DHPARAMS, KEY
 from acme_companion.decide.pair import Pair
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def private_modes(root: Path) -> Iterator[str]:
     """Make private keys private that others could read; yields what was changed."""
     directories = [root, root / ACME]
     directories += [root / name for name in files.list_directory(root) if layout.may_be_lineage(name)]
-    for path in (one / name for one in directories for name in (KEY, "account.pem")):
+    for path in (one / name for one in directories for name in (KEY, ACCOUNT)):
         with files.translated(path, "made private"):
             try:
                 found = os.lstat(path)

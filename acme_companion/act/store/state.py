@@ -6,7 +6,7 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from acme_companion.act.store import files
+from acme_companion.act.store import files, layout
 from acme_companion.decide.memory import Memory
 from acme_companion.decide.memory_json import MOST_BYTES, NewerMemory, NotMemory, from_json, to_json
 from acme_companion.problems import Damaged
@@ -17,12 +17,10 @@ if TYPE_CHECKING:
 
     from acme_companion.ports import Log
 
-_NAME = "state.json"
-
 
 def load(own: Path, log: Log) -> Memory:
     """What is remembered; nothing, with a warning, when the file is damaged. Raises `Damaged` for a newer schema."""
-    path = own / _NAME
+    path = own / layout.STATE
     memory, damage = _look(path)
     if damage:
         log.warning(
@@ -33,9 +31,9 @@ def load(own: Path, log: Log) -> Memory:
 
 def save(own: Path, memory: Memory, now: datetime, log: Log) -> None:
     """Replace what is remembered; a damaged file is moved aside first, a newer schema raises `Damaged`."""
-    path = own / _NAME
+    path = own / layout.STATE
     if damage := _look(path)[1]:
-        aside = path.with_name(f"{_NAME}.corrupt-{now:%Y-%m-%d_%H_%M_%S}")
+        aside = path.with_name(f"{layout.STATE}.corrupt-{now:%Y-%m-%d_%H_%M_%S}")
         with files.translated(path, "moved aside"):
             os.rename(path, aside)
         log.warning(f"{path}: {damage}; it was moved to {aside.name}")

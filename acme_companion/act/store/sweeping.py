@@ -19,17 +19,16 @@ def sweep(root: Path) -> None:
         _remove_left_over_files(directory)
     for name in files.list_directory(root):
         path = root / name
-        if layout.may_be_lineage(name) and files.is_directory(path):
-            if _remove_left_over_files(path):
-                with suppress(OSError):  # not empty: the lineage was there before
-                    os.rmdir(path)
+        if layout.may_be_lineage(name) and files.is_directory(path) and _remove_left_over_files(path):
+            with suppress(OSError):  # not empty: the lineage was there before
+                os.rmdir(path)
     for name in files.list_directory(root / BACKUPS):
         if files.is_directory(root / BACKUPS / name):
             generations.sweep(root / BACKUPS / name)
 
 
 def _remove_left_over_files(directory: Path) -> bool:
-    names = [name for name in files.list_directory(directory) if layout.is_left_over(name)]
+    names = [name for name in files.list_directory(directory) if layout.is_left_over_file(name)]
     for name in names:
         files.remove(directory / name)
     return bool(names)

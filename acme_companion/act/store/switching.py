@@ -60,17 +60,11 @@ def roll_back(root: Path, directory: str, *, server: bool, now: datetime) -> boo
     target = layout.lineage(root, directory)
     there = generations.snapshot(target)
     top = generations.snapshot(root, _PAIR) if server else {}
-    visible = (there.get(CERTIFICATE), top.get(CERTIFICATE))
-    for name in generations.listed(root, directory):
-        content = generations.load(root, directory, name)
-        on_top = _server_part(content) if server else {}
-        begins = server and DOMAINS not in content
-        outcome = (None if begins else content.get(CERTIFICATE), on_top.get(CERTIFICATE))
-        whole = generations.is_pair(content) and (not server or generations.is_pair(on_top))
-        if whole and outcome != visible:
-            break
-    else:
+    found = _older_than_visible(root, directory, there, top, server=server)
+    if found is None:
         return False
+    content, on_top = found, _server_part(found) if server else {}
+    begins = server and DOMAINS not in content
     if begins:
         beside = generations.next_name(root, directory, now) + ROLLED_BACK
         intent.commit(root, _server_files(root, on_top), retire=(target, root / BACKUPS / directory / beside))
@@ -81,6 +75,23 @@ def roll_back(root: Path, directory: str, *, server: bool, now: datetime) -> boo
     wanted = _lineage_files(target, content) + (_server_files(root, on_top) if server else [])
     intent.commit(root, wanted, previous=kept)
     return True
+
+
+def _older_than_visible(
+    root: Path, directory: str, there: Mapping[str, bytes], top: Mapping[str, bytes], *, server: bool
+) -> dict[str, bytes] | None:
+    """The newest whole generation that is older than what siblings see: after a roll-back, the next one goes further."""
+    visible = (there.get(CERTIFICATE), top.get(CERTIFICATE))
+    found = None
+    for name in generations.listed(root, directory):
+        content = generations.load(root, directory, name)
+        on_top = _server_part(content) if server else {}
+        begins = server and DOMAINS not in content
+        if (None if begins else content.get(CERTIFICATE), on_top.get(CERTIFICATE)) == visible:
+            found = None  # only what lies behind it is older
+        elif found is None and generations.is_pair(content) and (not server or generations.is_pair(on_top)):
+            found = content
+    return found
 
 
 def _keep(root: Path, directory: str, *, server: bool, now: datetime) -> str:

@@ -19,7 +19,7 @@ from acme_companion.act.store import (
     sweeping,
     switching,
 )
-from acme_companion.act.store.layout import BACKUPS, FORCE_RENEW, OWN
+from acme_companion.act.store.layout import BACKUPS, FORCE_RENEW, OWN, PROBE
 from acme_companion.act.store.lock import locked
 from acme_companion.problems import Damaged
 
@@ -87,7 +87,7 @@ class Volume:
 
     def write_probe(self) -> None:
         self._require_lock()
-        path = self._root / OWN / "probe"
+        path = self._root / OWN / PROBE
         data = os.urandom(_PROBE_BYTES)
         try:
             fresh = files.prepare(path, data, files.PRIVATE)
@@ -131,6 +131,12 @@ class Volume:
         name = generations.next_name(self._root, directory, now)
         intent.move_directory(source, self._root / BACKUPS / directory / name)
         self._prune(directory)
+
+    def force_renew_wanted(self) -> bool:
+        try:
+            return (self._root / FORCE_RENEW).exists()
+        except OSError:
+            return False
 
     def end_force_renew(self) -> None:
         self._require_lock()
