@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, TypeVar
 
 from acme_companion.decide.facts import Addresses, CaaLook, NameFacts, Probe, Unanswered
+from acme_companion.decide.names import quoted
 from acme_companion.decide.verdicts import worth_probing
 from acme_companion.look.dns_records import addresses, caa
 from acme_companion.look.reachability import Prober
@@ -87,4 +88,4 @@ class _Look:
         except TimeoutError:
             return unanswered(Unanswered(f"no answer within {self._checks.timeout:g} s"))
         except Exception as problem:  # noqa: BLE001  (one name with a hostile answer must not cost the others their look)
-            return unanswered(Unanswered(f"the look failed: {type(problem).__name__}: {problem}"))
+            return unanswered(Unanswered(f"the look failed: {type(problem).__name__} {quoted(str(problem))}"))

@@ -5,22 +5,25 @@ from __future__ import annotations
 import asyncio
 import socket
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
 
 from acme_companion.decide.facts import OwnAddresses, Unanswered
-from acme_companion.decide.names import quoted
 from acme_companion.decide.own_addresses import LONGEST_ANSWER, Agreed, agree, parse_answer, settled
 from acme_companion.look.dns_records import addresses
+from acme_companion.look.http_faults import reason_of
 from acme_companion.look.resolvers import Resolvers
 
 if TYPE_CHECKING:
     from acme_companion.decide.settings import Checks
 
 Address = TypeVar("Address", IPv4Address, IPv6Address)
+
+_NO_URL = "an entry is not a URL"
 
 
 async def own_addresses(checks: Checks, remembered: OwnAddresses) -> OwnAddresses:
@@ -88,20 +91,24 @@ async def _own(
 
 
 async def _ask(session: aiohttp.ClientSession, url: str, kind: type[Address]) -> Address | str:
-    """What one service says, or why it says nothing; its text begins with its host, never with credentials of its URL."""
+    """What one service says, or why it says nothing; the text names its host, never credentials of its URL."""
+    host = _host(url)
+    literal = _literal(host)
+    if literal is not None and not isinstance(literal, kind):
+        return f"{host} is an address of the other family"
+    if host == _NO_URL:
+        return _NO_URL
     try:
         async with session.get(url, allow_redirects=False) as response:
             if response.status != 200:
-                return f"{response.url.host} answered {response.status}"
+                return f"{host} answered {response.status}"
             body = await _first_bytes(response)
     except TimeoutError:
-        return f"{_host(url)} did not answer in time"
-    except aiohttp.InvalidURL:
-        return f"{quoted(url)} is not a URL"
+        return f"{host} did not answer in time"
     except (aiohttp.ClientError, OSError, ValueError) as problem:
-        return f"{_host(url)}: {_reason(problem)}"
+        return f"{host}: {reason_of(problem)}"
     parsed = parse_answer(body, kind)
-    return f"{response.url.host} answered {parsed}" if isinstance(parsed, str) else parsed
+    return f"{host} answered {parsed}" if isinstance(parsed, str) else parsed
 
 
 async def _first_bytes(response: aiohttp.ClientResponse) -> bytes:
@@ -112,12 +119,17 @@ async def _first_bytes(response: aiohttp.ClientResponse) -> bytes:
 
 
 def _host(url: str) -> str:
-    return url.partition("://")[2].partition("/")[0].rpartition("@")[2] or quoted(url)
+    try:
+        return URL(url).host or _NO_URL
+    except ValueError:
+        return _NO_URL
 
 
-def _reason(problem: Exception) -> str:
-    inner = problem.os_error if isinstance(problem, aiohttp.ClientConnectorError) else problem
-    return (inner.strerror if isinstance(inner, OSError) else None) or quoted(str(inner))
+def _literal(host: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(host)
+    except ValueError:
+        return None
 
 
 class _ThroughResolvers(AbstractResolver):

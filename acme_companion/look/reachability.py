@@ -12,6 +12,7 @@ from acme_companion.decide.facts import Probe, ProbeReached, ProbeWrong, Unanswe
 from acme_companion.decide.names import quoted
 from acme_companion.decide.redirects import FOLLOWED, MOST_REDIRECTS, Target, follow, forbidden
 from acme_companion.look.dns_records import addresses
+from acme_companion.look.http_faults import reason_of
 
 if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv6Address
@@ -121,8 +122,7 @@ class Prober:
         except aiohttp.ClientSSLError as problem:
             raise _WrongError(f"TLS fails at {quoted(target.url)}: {quoted(str(problem.os_error))}") from None
         except aiohttp.ClientConnectorError as problem:
-            reason = problem.os_error.strerror or str(problem.os_error)
-            raise _NotDialledError(f"{address} port {target.port}: {reason}") from None
+            raise _NotDialledError(f"{address} port {target.port}: {reason_of(problem)}") from None
         except aiohttp.ConnectionTimeoutError:
             raise _NotDialledError(f"{address} port {target.port}: no connection in time") from None
         except aiohttp.ClientResponseError as problem:
