@@ -1,0 +1,1 @@
+"""The main job end to end on loopback: `make demo`, or `python -m demo` in a checkout that has its test tools."""
