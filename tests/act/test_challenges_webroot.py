@@ -111,6 +111,7 @@ async def test_left_overs_of_a_crash_are_swept(tmp_path: Path) -> None:
         make(tmp_path / name)
     old(tmp_path / TOKEN, CONTENT)
     old(tmp_path / f".{TOKEN}.new", "hal")
+    old(tmp_path / "acme-companion-9jg46WB3rR", "a probe")
 
     async with responding(at(tmp_path), RealClock()):
         assert set(names_in(tmp_path)) == set(kept)

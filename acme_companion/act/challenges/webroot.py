@@ -15,6 +15,8 @@ from acme_companion.problems import NotYet
 LEFT_OVER: Final = timedelta(days=1)
 """A file of ours that is older was left by a crash: no validation takes a day."""
 MOST_SWEPT: Final = 10_000
+PROBE: Final = "acme-companion-"
+"""How the names of probe files begin."""
 LONGEST_CONTENT: Final = 1024  # bytes; a key authorization has fewer than 200
 
 
@@ -85,11 +87,13 @@ class Webroot:
 
 
 def _left_over(entry: os.DirEntry[str], now: datetime) -> bool:
-    """Ours by its name and by what is in it: `<token>.` begins a key authorization, and our probe file as well."""
+    """Ours by its name, or by what is in it: `<token>.` begins a key authorization."""
     token = entry.name.removeprefix(".").removesuffix(".new")
     if not TOKEN.match(token) or not entry.is_file(follow_symlinks=False):
         return False
     seen = entry.stat(follow_symlinks=False)
     if now - datetime.fromtimestamp(seen.st_mtime, UTC) < LEFT_OVER or seen.st_size > LONGEST_CONTENT:
         return False
-    return entry.name != token or Path(entry.path).read_bytes().startswith(f"{token}.".encode())
+    if entry.name != token or token.startswith(PROBE):
+        return True
+    return Path(entry.path).read_bytes().startswith(f"{token}.".encode())
