@@ -11,7 +11,7 @@ from docker import APIClient
 from docker.errors import APIError, DockerException, NotFound
 
 from acme_companion.act.siblings.docker_exec import run
-from acme_companion.act.siblings.docker_faults import one_line, sentence
+from acme_companion.act.siblings.docker_faults import one_line, sentence, socket_fault
 from acme_companion.act.siblings.inspection import (
     PROJECT,
     SERVICE,
@@ -95,6 +95,9 @@ class DockerEngine:
 
     @contextmanager
     def _connected(self) -> Iterator[APIClient]:
+        # docker-py leaves a socket open when it cannot connect, and does not tell why.
+        if fault := socket_fault(self._host, self._timeout):
+            raise NotYet(fault)
         with self._translated("tell its version"), self._client(".".join(map(str, _NEWEST))) as client:
             version = _negotiated(client.version(api_version=False))
         with self._translated("use it"), self._client(version) as client:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import stat
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -30,8 +31,6 @@ def sentence(problem: Exception, docker_host: str, what: str) -> str:
             return _answered(problem, docker_host, what)
         case requests.Timeout():
             return f"the Docker API at {docker_host} did not answer in time when asked to {what}"
-        case requests.ConnectionError() if docker_host.startswith("unix://"):
-            return f"the Docker API cannot be reached: {_socket_fault(docker_host.removeprefix('unix://'))}"
         case requests.ConnectionError():
             return (
                 f"the Docker API at {docker_host} cannot be reached ({_innermost(problem)}): is the socket proxy up,"
@@ -78,14 +77,27 @@ def _switch(problem: APIError) -> str:
     return f", which the switch {found} of a socket proxy allows"
 
 
-def _socket_fault(path: str) -> str:
-    """Why nobody answers behind a socket file, and what to do about it."""
+def socket_fault(docker_host: str, timeout: float) -> str:
+    """Why nobody answers behind `unix://PATH`, and what to do about it; empty when someone does, or for another address."""
+    if not docker_host.startswith("unix:"):
+        return ""
+    path = "/" + docker_host.removeprefix("unix:").lstrip("/")  # as docker-py reads it
+    try:
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(timeout)
+            probe.connect(path)
+    except OSError as problem:
+        return f"the Docker API cannot be reached: {_why_not(path, problem)}"
+    return ""
+
+
+def _why_not(path: str, problem: OSError) -> str:
     try:
         found = Path(path).stat()
     except FileNotFoundError:
         return f"there is no {path}; mount the Docker socket there, or set DOCKER_HOST to a socket proxy"
-    except OSError as problem:
-        return f"{path}: {problem.strerror}"
+    except OSError as hidden:
+        return f"{path}: {hidden.strerror}"
     if stat.S_ISDIR(found.st_mode):
         return (
             f"{path} is a directory: Docker makes one when the mounted file is missing on the host;"
@@ -93,12 +105,12 @@ def _socket_fault(path: str) -> str:
         )
     if not stat.S_ISSOCK(found.st_mode):
         return f"{path} is not a socket"
-    if not os.access(path, os.R_OK | os.W_OK):
+    if isinstance(problem, PermissionError):
         return (
             f"user {os.geteuid()} may not use {path}, which belongs to group {found.st_gid}: add"
             f' group_add: ["{found.st_gid}"] to our service, or use a socket proxy'
         )
-    return f"nobody listens on {path}, or the connection broke: is the Docker daemon running?"
+    return f"{path}: {problem.strerror or problem}: is the Docker daemon running?"
 
 
 def _innermost(problem: BaseException) -> str:
