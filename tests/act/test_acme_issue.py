@@ -233,3 +233,27 @@ async def test_time_zone_does_not_matter(
     finally:
         monkeypatch.undo()
         time.tzset()
+
+
+async def test_wildcard_has_no_http01(ca: Pebble) -> None:
+    """A wildcard needs a DNS challenge: it is left out with that reason, the rest is issued."""
+    wanted = names("*.wild.example.org", "mail.example.org")
+    async with session_with(ca) as session:
+        issued = await session.issue(wanted, wanted[1:], CERTIFICATE_KEY, "")
+
+    assert sans(issued) == {"mail.example.org"}
+    assert issued.left_out[wanted[0]].startswith("the CA offers no http-01 challenge for it, only dns")
+
+
+async def test_cancelled_issue_leaves_no_files(names_dns: ChallengeTestServer, tmp_path: Path) -> None:
+    """SIGTERM in the middle of a validation: the challenge files go all the same."""
+    with Pebble(dns_server=names_dns.dns_address, sleep=15) as slow:
+        async with session_with(slow, http01=Http01(webroot=str(tmp_path))) as session:
+            task = asyncio.create_task(session.issue(some_names(5), (), CERTIFICATE_KEY, ""))
+            async with asyncio.timeout(10):
+                while len(list(tmp_path.iterdir())) < 5:
+                    await asyncio.sleep(0.01)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert list(tmp_path.iterdir()) == []

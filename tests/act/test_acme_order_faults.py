@@ -20,7 +20,9 @@ from tests.act.acme_proxy import (
 from tests.act.acme_world import StepClock, issue
 
 if TYPE_CHECKING:
-    from tests.act.acme_proxy import AcmeProxy, Fault
+    from aiohttp import web
+
+    from tests.act.acme_proxy import AcmeProxy, Fault, Forward
 
 ORDERS, ORDER = "/order-plz", "/my-order"
 AUTHORIZATION, CHALLENGE, FINALIZE, CERTIFICATE = "/authZ", "/chalZ", "/finalize-order", "/certZ"
@@ -118,6 +120,25 @@ async def test_caa_stops_one_name_at_the_end(proxy: AcmeProxy) -> None:
 
     assert [name.text for name in issued.left_out] == ["b.caa.example.org"]
     assert len(proxy.asked(FINALIZE)) == 2
+
+
+async def test_challenge_that_is_under_way_already(proxy: AcmeProxy) -> None:
+    """A CA that is validating answers 409 or 400 to another answer; what counts is what comes of the order."""
+
+    async def conflict(request: web.BaseRequest, forward: Forward) -> web.Response:
+        await forward()
+        return await problem(409, "conflict")(request, forward)
+
+    async def malformed(request: web.BaseRequest, forward: Forward) -> web.Response:
+        await forward()
+        return await problem(400, "malformed", "authorization must be pending")(request, forward)
+
+    proxy.on(CHALLENGE, conflict, malformed)
+
+    issued = await issue(proxy, "a.twice.example.org", "b.twice.example.org", "c.twice.example.org")
+
+    assert issued.left_out == {}
+    assert len(proxy.asked(CHALLENGE)) == 3
 
 
 async def test_authorization_that_ran_out_meanwhile(proxy: AcmeProxy) -> None:

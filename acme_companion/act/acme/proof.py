@@ -71,22 +71,19 @@ class Proofs:
 
     async def _answer(self, challenge: Challenge) -> None:
         try:
-            await self.network.post(challenge.url, {}, patient=False)
+            await self._say_ready(challenge, patient=False)
         except Unavailable:
-            # The answer may have arrived. Sending it twice is an error (409), so look first.
+            # It may have arrived. Sending it twice is an error (409), so look first.
             looked = await self.network.fetch(challenge.url)
             if looked.read(lambda value: value.get("status")) == "pending":
-                await self._answer_again(challenge)
-        except Declined as declined:
-            if declined.answer.status != 409:
-                raise
+                await self._say_ready(challenge, patient=True)
 
-    async def _answer_again(self, challenge: Challenge) -> None:
+    async def _say_ready(self, challenge: Challenge, *, patient: bool) -> None:
         try:
-            await self.network.post(challenge.url, {})
+            await self.network.post(challenge.url, {}, patient=patient)
         except Declined as declined:
-            # Validation began after all; what comes of it is seen at the order.
-            if declined.kind not in {"conflict", "malformed"} and declined.answer.status != 409:
+            # It is being validated already, or was: what comes of it is seen at the order.
+            if declined.kind not in {"conflict", "malformed"}:
                 raise
 
     async def _settled(self, url: str, known: Authorization) -> Authorization:
