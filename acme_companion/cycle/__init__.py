@@ -27,11 +27,14 @@ async def once(settings: Settings, world: World, *, force: bool = False) -> Repo
     for sentence in made:
         world.log.info(sentence)
     seen = await survey(settings, world, force=force)
-    if seen.held.force_renew:
-        # Before any order: a companion that crashes over a renewal must not find the wish again and again.
+    memory = seen.memory
+    if force or seen.held.force_renew:
+        # The wish becomes memory before any order: whoever is stopped over it goes on with what is left of it, once.
+        memory = replace(memory, forced=tuple(step.lineage.directory for step in seen.plan.issues))
+        world.store.remember(memory)
         world.store.end_force_renew()
 
-    issued = await issue(settings, world, seen.plan, seen.memory)
+    issued = await issue(settings, world, seen.plan, memory)
     archived = tuple(_archive(step, world) for step in seen.plan.steps if isinstance(step, Archive))
     again = any(isinstance(step, Deploy) for step in seen.plan.steps)
     deployment, memory = await deploy(settings, world, issued, archived, again=again)

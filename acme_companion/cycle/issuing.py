@@ -76,7 +76,9 @@ async def _all(
             ready, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
             progress.take({tasks[task]: task.result() for task in ready}, key_pem)
             if len(tasks) > 1:
-                world.log.info(f"{len(tasks) - len(pending)} of {len(tasks)} certificates are through at the CA")
+                world.log.info(
+                    f"{len(tasks) - len(pending)} of {len(tasks)} certificates are through at the CA"
+                )
     finally:
         for task in pending:
             task.cancel()
@@ -92,6 +94,24 @@ async def _one(step: Issue, ca: CertificateAuthority, key_pem: bytes) -> Issued 
         return problem
 
 
+@dataclass(frozen=True, slots=True)
+class _Fresh:
+    """What came back for one step. `lineage` is the planned one without the names that the CA refused."""
+
+    step: Issue
+    issued: Issued
+    lineage: Lineage
+    pair: Pair
+    certificate: Certificate
+
+
+def _fresh(step: Issue, issued: Issued, key_pem: bytes) -> _Fresh:
+    names = tuple(name for name in step.lineage.names if name not in issued.left_out)
+    pair = Pair(key_pem, issued.chain_pem)
+    lineage = replace(step.lineage, names=names, directory=_directory(step.lineage, names))
+    return _Fresh(step, issued, lineage, pair, pair.certificate())
+
+
 class _Progress:
     """Collects results, puts pairs in place, and keeps the memory in step with the disk."""
 
@@ -105,60 +125,55 @@ class _Progress:
 
     def take(self, results: Mapping[Issue, Issued | Problem], key_pem: bytes) -> None:
         """Everything that arrived together: remembered first, then switched, so that no crash makes our own pair look foreign."""
-        fresh: list[tuple[Issue, Issued, Pair, Certificate]] = []
+        fresh: list[_Fresh] = []
         for step, result in results.items():
             if isinstance(result, Problem):
                 self.note_failure(step, result)
             else:
-                pair = Pair(key_pem, result.chain_pem)
-                fresh.append((step, result, pair, pair.certificate()))
+                fresh.append(_fresh(step, result, key_pem))
         if not fresh:
             return
         memory = self._memory
+        ours = {one.certificate.fingerprint: self._settings.ca.directory_url for one in fresh}
         self._memory = replace(
             memory,
-            issued={
-                **memory.issued,
-                **{c.fingerprint: self._settings.ca.directory_url for _, _, _, c in fresh},
-            },
-            undeployed=tuple(
-                dict.fromkeys((*memory.undeployed, *(step.lineage.directory for step, _, _, _ in fresh)))
-            ),
+            issued={**memory.issued, **ours},
+            undeployed=tuple(dict.fromkeys((*memory.undeployed, *(one.lineage.directory for one in fresh)))),
         )
         try:
             self._world.store.remember(self._memory)
         except Problem as problem:
-            for step, *_ in fresh:
-                self.note_failure(step, problem)
+            for one in fresh:
+                self.note_failure(one.step, problem)
             return
         for one in fresh:
-            self._switch(*one)
+            self._switch(one)
 
-    def _switch(self, step: Issue, issued: Issued, pair: Pair, certificate: Certificate) -> None:
-        names = tuple(name for name in step.lineage.names if name not in issued.left_out)
-        lineage = replace(step.lineage, names=names, directory=_directory(step.lineage, names))
+    def _switch(self, one: _Fresh) -> None:
+        step, lineage = one.step, one.lineage
         now = self._world.clock.now()
         try:
             self._world.store.switch(
-                lineage.directory, pair, names, issued.csr_pem, server=lineage.server, now=now
+                lineage.directory, one.pair, lineage.names, one.issued.csr_pem, server=lineage.server, now=now
             )
         except Problem as problem:
             self.note_failure(step, problem)
             return
-        renewal = step.renewal and not issued.left_out
-        self._switched.append(Switched(lineage, certificate, renewal))
-        self._refused(issued.left_out, accepted=names)
-        failures = {
-            key: value
-            for key, value in self._memory.lineage_failures.items()
-            if key != step.lineage.directory
-        }
-        self._memory = replace(self._memory, lineage_failures=failures)
+        renewal = step.renewal and not one.issued.left_out
+        self._switched.append(Switched(lineage, one.certificate, renewal))
+        self._refused(one.issued.left_out, accepted=lineage.names)
+        planned = step.lineage.directory
+        memory = self._memory
+        self._memory = replace(
+            memory,
+            lineage_failures={key: value for key, value in memory.lineage_failures.items() if key != planned},
+            forced=tuple(directory for directory in memory.forced if directory != planned),
+        )
         sentence = (
             f"{'renewed' if step.replaces or step.renewal else 'issued'}, {step.because}; "
-            f"valid until {certificate.not_after:%d %b %Y}"
+            f"valid until {one.certificate.not_after:%d %b %Y}"
         )
-        self._done.append(Done(step, ok=True, sentence=sentence, left_out=_left_out(issued.left_out)))
+        self._done.append(Done(step, ok=True, sentence=sentence, left_out=_left_out(one.issued.left_out)))
 
     def note_failure(self, step: Issue, problem: Problem) -> None:
         """The lineage waits before it tries again, longer with every failure in a row; what is served stays."""

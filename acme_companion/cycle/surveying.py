@@ -9,7 +9,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TYPE_CHECKING
 
 from acme_companion.decide.facts import MailDomains, OwnAddresses, Unanswered
-from acme_companion.decide.memory import Authority, Memory
+from acme_companion.decide.memory import Authority, Memory, without_the_past
 from acme_companion.decide.plan import Plan, make_plan, reason_to_issue_nothing, remember_readiness
 from acme_companion.decide.renewal import window_from
 from acme_companion.decide.verdicts import Verdict, judge
@@ -43,6 +43,7 @@ class Survey:
 async def survey(settings: Settings, world: World, *, force: bool = False) -> Survey:
     """Look and decide, for a cycle as well as for `check` and `plan`."""
     held = world.store.read()
+    held = replace(held, memory=without_the_past(held, world.clock.now()))
     force = force or held.force_renew
     if reason_to_issue_nothing(settings, held):
         plan = make_plan(settings, MailDomains(), Wanted(()), {}, held, world.clock.now(), force=force)

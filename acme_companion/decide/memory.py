@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -65,7 +66,8 @@ class Memory:
     self-signed or adopted). `lineage_failures`, `name_failures`: by first name and by name (refusals of the CA).
     `not_ready_since`: when a name first looked not ready, without a ready look since. `windows`: by fingerprint.
     `authorities`: by directory URL. `undeployed`: first names of lineages whose switch the siblings have not yet been
-    seen to serve. `own_addresses`: the last public addresses that were learnt, as text.
+    seen to serve. `forced`: directories of lineages that an admin wanted renewed and
+    that have not been since. `own_addresses`: the last public addresses that were learnt, as text.
     """
 
     issued: Mapping[str, str] = field(default_factory=dict)
@@ -75,6 +77,7 @@ class Memory:
     windows: Mapping[str, RenewalWindow] = field(default_factory=dict)
     authorities: Mapping[str, Authority] = field(default_factory=dict)
     undeployed: tuple[str, ...] = ()
+    forced: tuple[str, ...] = ()
     own_addresses: tuple[str, ...] = ()
     last_success: datetime | None = None
     schema: int = SCHEMA
@@ -108,3 +111,27 @@ class Held:
     lineages: tuple[HeldLineage, ...] = ()
     force_renew: bool = False
     memory: Memory = field(default_factory=Memory)
+
+
+FORGOTTEN_AFTER = timedelta(days=30)
+
+
+def without_the_past(held: Held, now: datetime) -> Memory:
+    """The memory without certificates that the volume no longer holds and failures that nobody waits for any more.
+
+    It must not grow over the years. A certificate that comes back from a generation is known by its files.
+    """
+    memory = held.memory
+    present = {lineage.certificate.fingerprint for lineage in held.lineages if lineage.certificate}
+    if held.server:
+        present.add(held.server.fingerprint)
+    return replace(
+        memory,
+        issued={print_: url for print_, url in memory.issued.items() if print_ in present},
+        lineage_failures=_recent(memory.lineage_failures, now),
+        name_failures=_recent(memory.name_failures, now),
+    )
+
+
+def _recent(failures: Mapping[str, Failures], now: datetime) -> dict[str, Failures]:
+    return {key: value for key, value in failures.items() if now - value.wait_until < FORGOTTEN_AFTER}

@@ -182,7 +182,8 @@ class _Planner:
         lineage = _lineage(names or wanted.names, wanted, held)
         if not names or (wanted.server and wanted.names[0] not in names):
             return Hold(lineage, _nothing_ready(wanted, left_out), left_out=left_out)
-        reason = self._reason(names, certificate, current, when)
+        forced = self.force or lineage.directory in self.memory.forced
+        reason = self._reason(names, certificate, current, when, forced=forced)
         if current and when and not reason:
             return Keep(lineage, f"valid until {current.not_after:%d %b %Y}", when.at, left_out)
         failed = self.memory.lineage_failures.get(lineage.directory)
@@ -224,6 +225,8 @@ class _Planner:
         certificate: Certificate | None,
         current: Certificate | None,
         when: Due | None,
+        *,
+        forced: bool,
     ) -> str:
         if current is None or when is None:
             return (
@@ -231,7 +234,7 @@ class _Planner:
                 if certificate
                 else "no certificate yet"
             )
-        if self.force:
+        if forced:
             return "force_renew was asked for"
         issued_by = self.memory.issued.get(current.fingerprint, "")
         if issued_by and issued_by != self.directory_url:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from acme_companion.decide.facts import Unanswered
-from acme_companion.decide.memory import HeldLineage, Memory
+from acme_companion.decide.memory import HeldLineage, Memory, without_the_past
 from acme_companion.decide.plan import (
     DEPLOYMENT,
     Archive,
@@ -19,6 +19,7 @@ from acme_companion.decide.plan import (
 from tests.builders import (
     CA_URL,
     HOST,
+    NOW,
     certificate,
     domains,
     failures,
@@ -104,3 +105,28 @@ def test_an_unfinished_deployment_is_taken_up_again():
 
     assert steps[1:] == (Deploy((HOST,), "the last cycle ended before the siblings were seen to serve it"),)
     assert plan(has=replace(has, memory=waiting))[1:] == ()
+
+
+def test_a_wish_to_renew_outlives_a_stop():
+    """`force_renew` was taken, and the companion stopped before all were renewed: the rest is renewed by the next cycle."""
+    memory = Memory(issued={certificate(HOST).fingerprint: CA_URL}, forced=(HOST,))
+
+    (step,) = plan(has=held(lineage(HOST), memory=memory))
+
+    assert (type(step), step.because) == (Issue, "force_renew was asked for")
+
+
+def test_the_memory_does_not_grow_over_the_years():
+    """What the volume no longer holds, and failures of long ago, are forgotten."""
+    memory = Memory(
+        issued=dict.fromkeys(
+            (certificate(HOST).fingerprint, certificate("gone.example.org").fingerprint), CA_URL
+        ),
+        lineage_failures={"new": failures(days=-29), "old": failures(days=-31)},
+        name_failures={"old": failures(days=-31)},
+    )
+
+    after = without_the_past(held(lineage(HOST), memory=memory), NOW)
+
+    assert after.issued == {certificate(HOST).fingerprint: CA_URL}
+    assert (set(after.lineage_failures), set(after.name_failures)) == ({"new"}, set())

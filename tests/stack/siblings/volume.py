@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 import time
@@ -43,6 +44,19 @@ def wait_for_pair() -> None:
             print(f"waiting for {', '.join(missing)}", flush=True)
             said = True
         time.sleep(0.1)
+    refuse_what_this_service_cannot_use()
+
+
+def refuse_what_this_service_cannot_use() -> None:
+    """End when a test says that this container can use no server certificate but one (by the SHA-256 of `cert.pem`).
+
+    It stands for a service that a new pair does not suit: a kind of key it does not know, a chain it rejects.
+    """
+    only = Path("/usable-certificate")
+    if only.is_file():
+        found = hashlib.sha256((VOLUME / "cert.pem").read_bytes()).hexdigest()
+        if found != only.read_text(encoding="ascii").strip():
+            sys.exit(f"this service cannot use the certificate {found[:16]}…")
 
 
 def certificates() -> list[Certificate]:
