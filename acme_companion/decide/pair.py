@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 from acme_companion.decide.names import Name, NameRefused
@@ -16,6 +17,17 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+
+
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
+"""What the library raises for bytes that are nearly a certificate or a key."""
 
 
 class NotAPair(ValueError):
@@ -50,39 +62,44 @@ class Pair:
     def certificate(self) -> Certificate:
         """The leaf's facts; raises `NotAPair` when the chain cannot be read or the key does not belong to it."""
         leaf = leaf_of(self.chain_pem)
-        if public_key_digest(self.key_pem) != spki_of(leaf.public_key()):
+        certificate = certificate_of(leaf)
+        if public_key_digest(self.key_pem) != certificate.spki:
             raise NotAPair("the private key does not belong to the certificate")
-        return certificate_of(leaf)
+        return certificate
 
 
 def leaf_of(chain_pem: bytes) -> x509.Certificate:
     """The first certificate of a PEM chain; raises `NotAPair`."""
     try:
         return x509.load_pem_x509_certificates(chain_pem)[0]
-    except (ValueError, IndexError) as problem:
+    except (*_UNREADABLE, IndexError) as problem:
         raise NotAPair(f"not a PEM certificate ({problem})") from None
 
 
 def certificate_of(leaf: x509.Certificate) -> Certificate:
-    """The facts of a leaf. Names that this project would refuse (IP addresses, odd entries) are left out."""
-    return Certificate(
-        names=_names(leaf),
-        not_before=leaf.not_valid_before_utc,
-        not_after=leaf.not_valid_after_utc,
-        fingerprint=fingerprint_of(leaf.public_bytes(Encoding.DER)),
-        spki=spki_of(leaf.public_key()),
-        issuer=leaf.issuer.rfc4514_string(),
-        self_signed=leaf.issuer == leaf.subject,
-        renewal_id=_renewal_id(leaf),
-    )
+    """The facts of a leaf. Names that this project would refuse (IP addresses, odd entries) are left out; raises `NotAPair`."""
+    try:
+        return Certificate(
+            names=_names(leaf),
+            not_before=leaf.not_valid_before_utc,
+            not_after=leaf.not_valid_after_utc,
+            fingerprint=fingerprint_of(leaf.public_bytes(Encoding.DER)),
+            spki=spki_of(leaf.public_key()),
+            issuer=leaf.issuer.rfc4514_string(),
+            self_signed=leaf.issuer == leaf.subject,
+            renewal_id=_renewal_id(leaf),
+        )
+    except _UNREADABLE as problem:
+        raise NotAPair(f"not a usable certificate ({problem})") from None
 
 
 def certificate_of_der(der: bytes) -> Certificate:
     """The facts of a leaf that came over the wire; raises `NotAPair`."""
     try:
-        return certificate_of(x509.load_der_x509_certificate(der))
-    except ValueError as problem:
+        leaf = x509.load_der_x509_certificate(der)
+    except _UNREADABLE as problem:
         raise NotAPair(f"not a certificate ({problem})") from None
+    return certificate_of(leaf)
 
 
 def fingerprint_of(der: bytes) -> str:
@@ -100,7 +117,7 @@ def public_key_digest(key_pem: bytes) -> str:
     try:
         # Validating an RSA key takes 0.2 s and answers nothing here: a damaged key has another public half.
         key = load_pem_private_key(key_pem, password=None, unsafe_skip_rsa_key_validation=True)
-    except (ValueError, TypeError) as problem:
+    except _UNREADABLE as problem:
         raise NotAPair(f"not an unencrypted PEM private key ({problem})") from None
     return spki_of(key.public_key())
 
@@ -113,7 +130,7 @@ def _renewal_id(leaf: x509.Certificate) -> str:
     if not authority:
         return ""
     # The serial's DER value bytes: one more bit than its length, so that a leading 00 keeps it positive.
-    serial = leaf.serial_number.to_bytes(leaf.serial_number.bit_length() // 8 + 1, "big")
+    serial = leaf.serial_number.to_bytes(leaf.serial_number.bit_length() // 8 + 1, "big", signed=True)
     return ".".join(urlsafe_b64encode(part).rstrip(b"=").decode() for part in (authority, serial))
 
 

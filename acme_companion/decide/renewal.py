@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import email.utils
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from acme_companion.decide.acme_answers import retry_after
 from acme_companion.decide.memory import RenewalWindow
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from acme_companion.decide.pair import Certificate
 
 SHORT_LIFETIME = timedelta(days=10)
+YOUNGEST = timedelta(hours=12)
+"""A certificate this young (or in the first tenth of its life) is not renewed, so that a CA whose advice is always "now" gets two orders a day."""
 ASK_AGAIN_AT_LEAST = timedelta(minutes=1)
 ASK_AGAIN_AT_MOST = timedelta(days=1)
 ASK_AGAIN_WITHOUT_ADVICE = timedelta(hours=6)  # RFC 9773 section 4.3.3
@@ -43,18 +47,17 @@ def due(certificate: Certificate, window: RenewalWindow | None) -> Due:
     """The moment from which `certificate` should be renewed (RFC 9773; a share of the lifetime as the backstop)."""
     life = certificate.not_after - certificate.not_before
     last_call = certificate.not_after - life / 10
-    if (
-        window is not None
-        and certificate.not_before < window.start < window.end
-        and window.chosen < last_call
-    ):
+    # RFC 9773 section 4.2: a window that ends before it starts is none. One that starts before the certificate does
+    # would have every successor renewed as well.
+    if window is not None and certificate.not_before < window.start < window.end:
+        if window.chosen >= last_call:
+            return Due(last_call, "a tenth of its lifetime is left, and the CA's advice would be later")
         return Due(
-            window.chosen, f"the CA asks for a renewal between {window.start:%d %b} and {window.end:%d %b %Y}"
+            max(window.chosen, certificate.not_before + min(YOUNGEST, life / 10)),
+            f"the CA asks for a renewal between {window.start:%d %b} and {window.end:%d %b %Y}",
         )
     if life < SHORT_LIFETIME:
         return Due(certificate.not_after - life / 2, "half of its lifetime is over")
-    if window is not None and window.chosen >= last_call:
-        return Due(last_call, "a tenth of its lifetime is left, and the CA's advice would be later")
     return Due(certificate.not_after - life / 3, "two thirds of its lifetime are over")
 
 
@@ -65,20 +68,16 @@ def window_from(
 
     It is chosen once, and again only when the window moves: choosing anew at every look could put a renewal off for ever.
     """
-    moved = before is None or (before.start, before.end) != (advice.start, advice.end)
-    chosen = advice.start + (advice.end - advice.start) * share if before is None or moved else before.chosen
+    if before is not None and (before.start, before.end) == (advice.start, advice.end):
+        chosen = before.chosen
+    else:
+        chosen = advice.start + (advice.end - advice.start) * share
     return RenewalWindow(advice.start, advice.end, chosen, now + advice.ask_again_after, advice.explanation)
 
 
-def ask_again_after(retry_after: str, now: datetime) -> timedelta:
-    """How long to wait after a `Retry-After` of seconds or an HTTP-date (RFC 9110 section 10.2.3), clamped to a minute .. a day."""
-    wait = ASK_AGAIN_WITHOUT_ADVICE
-    if retry_after.strip().isdigit() and len(retry_after.strip()) < 10:
-        wait = timedelta(seconds=int(retry_after))
-    else:
-        try:
-            moment = email.utils.parsedate_to_datetime(retry_after)
-            wait = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now
-        except (ValueError, TypeError, OverflowError):
-            pass
-    return min(max(wait, ASK_AGAIN_AT_LEAST), ASK_AGAIN_AT_MOST)
+def ask_again_after(value: str | None, date: str | None, now: datetime) -> timedelta:
+    """How long to wait by a `Retry-After` and the answer's own `Date`, clamped to a minute .. a day (RFC 9773 section 4.3.2)."""
+    seconds = retry_after(value, date, now)
+    if seconds is None:
+        return ASK_AGAIN_WITHOUT_ADVICE
+    return min(max(timedelta(seconds=seconds), ASK_AGAIN_AT_LEAST), ASK_AGAIN_AT_MOST)

@@ -98,7 +98,8 @@ def _step_lines(step: Step, done: Done | None) -> Iterator[tuple[str, str]]:
             until = f"; next try {step.until:%d %b %H:%M} UTC" if step.until else ""
             yield "warning", f"{step.lineage}: not issued, {step.because}{until}"
         case Archive():
-            yield "info", f"{step.directory}: {done.sentence if done else f'to be archived, {step.because}'}"
+            level = "info" if done is None or done.ok else "error"
+            yield level, f"{step.directory}: {done.sentence if done else f'to be archived, {step.because}'}"
         case Deploy():
             yield "info", f"siblings are taken through {', '.join(step.directories)} again: {step.because}"
         case Skip():
@@ -141,8 +142,12 @@ def step_as_data(step: Step, done: Done | None = None) -> dict[str, Any]:
         }
     if isinstance(step, Keep):
         data["next_renewal"] = step.next_renewal.isoformat()
+    if isinstance(step, Hold):
+        data["until"] = step.until.isoformat() if step.until else None
     if isinstance(step, Archive):
         data["lineage"] = step.directory
+    if isinstance(step, Deploy):
+        data["lineages"] = list(step.directories)
     if done is not None:
         data |= {"ok": done.ok, "result": done.sentence}
     return data

@@ -25,6 +25,8 @@ LOOK_AGAIN_AT_NAMES = timedelta(hours=6)
 AFTER_A_ROLL_BACK = timedelta(
     hours=12
 )  # each try costs a certificate; a CA gives five of the same names a week
+ASK_FOR_ADVICE_AT_MOST = timedelta(hours=6)
+"""However often a CA wants to be asked about renewals: a cycle looks at every name as well."""
 SOONEST = timedelta(minutes=1)
 FORGET_AFTER = timedelta(days=2)
 """A refusal of a name counts as one more in a row until this long after its waiting time."""
@@ -57,6 +59,7 @@ def next_look(report: Report, memory: Memory, now: datetime, share: float) -> da
             waits.append(step.until - now if step.until else LOOK_AGAIN_WITHOUT_CERTIFICATE)
         if isinstance(step, Keep | Issue | Hold) and step.left_out:
             waits.append(LOOK_AGAIN_AT_NAMES)
+    waits += [max(window.ask_again - now, ASK_FOR_ADVICE_AT_MOST) for window in memory.windows.values()]
     failures = (*memory.lineage_failures.values(), *memory.name_failures.values())
     waits += [one.wait_until - now for one in failures if one.wait_until > now]
     wait = max(min(waits), SOONEST)

@@ -1,0 +1,166 @@
+"""When to look again, and how long to wait after failures."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from acme_companion.decide.memory import Failures, Memory, RenewalWindow
+from acme_companion.decide.plan import (
+    Archive,
+    Deploy,
+    Hold,
+    Issue,
+    Keep,
+    LeftOut,
+    Lineage,
+    Plan,
+    Skip,
+    make_plan,
+)
+from acme_companion.decide.report import Report
+from acme_companion.decide.schedule import next_look, one_more
+from acme_companion.decide.wanted import wanted_certificates
+from tests.builders import DAY, HOST, NOW, domains, failures, held, names, naming, settings, verdicts
+
+HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
+LINEAGE = Lineage(names(HOST), server=True)
+OUT = (LeftOut(names("imap.example.org")[0], "points elsewhere"),)
+
+
+def report(*steps) -> Report:
+    return Report(NOW, NOW, Plan(steps))
+
+
+def keep(after: timedelta, left_out=()) -> Keep:
+    return Keep(LINEAGE, "valid", NOW + after, left_out)
+
+
+def waiting(after: timedelta) -> Memory:
+    return Memory(lineage_failures={HOST: Failures(1, NOW, NOW + after, "the CA is down")})
+
+
+def advised(ask_again: timedelta) -> Memory:
+    return Memory(windows={"leaf": RenewalWindow(NOW, NOW, NOW, NOW + ask_again)})
+
+
+@pytest.mark.parametrize(
+    ("steps", "memory", "after"),
+    [
+        pytest.param((), Memory(), DAY, id="nothing to do: a day"),
+        pytest.param((Skip("off"),), Memory(), DAY, id="switched off: a day"),
+        pytest.param((Issue(LINEAGE, "new"),), Memory(), DAY, id="just issued: a day"),
+        pytest.param(
+            (Archive("old", "gone"), Deploy(("a",), "again")), Memory(), DAY, id="housekeeping: a day"
+        ),
+        pytest.param((keep(40 * DAY),), Memory(), DAY, id="due in weeks: a day"),
+        pytest.param((keep(3 * HOUR),), Memory(), 3 * HOUR, id="due in three hours: then"),
+        pytest.param((keep(-HOUR),), Memory(), MINUTE, id="overdue: not before a minute"),
+        pytest.param((keep(40 * DAY, OUT),), Memory(), 6 * HOUR, id="a name was left out: every six hours"),
+        pytest.param((Issue(LINEAGE, "new", left_out=OUT),), Memory(), 6 * HOUR, id="also after an issue"),
+        pytest.param(
+            (Hold(LINEAGE, "not ready"),), Memory(), 30 * MINUTE, id="held for a name: half an hour"
+        ),
+        pytest.param(
+            (Hold(LINEAGE, "failed", NOW + 2 * HOUR),), Memory(), 2 * HOUR, id="held until then: then"
+        ),
+        pytest.param((keep(40 * DAY), keep(2 * HOUR)), Memory(), 2 * HOUR, id="the first of several"),
+        pytest.param(
+            (Issue(LINEAGE, "new"),), waiting(5 * MINUTE), 5 * MINUTE, id="failed just now: its next try"
+        ),
+        pytest.param((), waiting(-5 * MINUTE), DAY, id="a waiting time that is over counts no more"),
+        pytest.param(
+            (keep(40 * DAY),), advised(8 * HOUR), 8 * HOUR, id="the CA wants to be asked again: then"
+        ),
+        pytest.param((keep(40 * DAY),), advised(MINUTE), 6 * HOUR, id="but four times a day at most"),
+        pytest.param((keep(40 * DAY),), advised(-DAY), 6 * HOUR, id="advice that did not come: six hours"),
+    ],
+)
+def test_next_look(steps, memory, after):
+    """Within a day, sooner for what fails, waits or becomes due; the jitter adds up to a tenth and takes nothing off."""
+    looks = [next_look(report(*steps), memory, NOW, share) - NOW for share in (0, 0.5, 1)]
+
+    assert looks == [after, after * 1.05, after * 1.1]
+
+
+@given(st.timedeltas(-400 * DAY, 400 * DAY), st.timedeltas(-400 * DAY, 400 * DAY), st.floats(0, 1))
+def test_next_look_is_bounded(renewal, retry, share):
+    """No state of the world lets the loop spin or sleep for long."""
+    steps = (keep(renewal), Hold(LINEAGE, "failed", NOW + retry))
+
+    assert MINUTE <= next_look(report(*steps), waiting(retry), NOW, share) - NOW <= DAY * 1.1
+
+
+@pytest.mark.parametrize(
+    ("count", "after"),
+    [
+        pytest.param(0, 5 * MINUTE, id="first"),
+        pytest.param(1, 30 * MINUTE, id="second"),
+        pytest.param(2, 2 * HOUR, id="third"),
+        pytest.param(3, 12 * HOUR, id="fourth"),
+        pytest.param(1000, 12 * HOUR, id="thousandth"),
+    ],
+)
+def test_one_more(count, after):
+    """Each failure in a row waits longer, up to half a day."""
+    before = Failures(count, NOW - DAY, NOW, "old") if count else None
+
+    assert one_more(before, NOW, "no") == Failures(count + 1, NOW, NOW + after, "no")
+
+
+@pytest.mark.parametrize(
+    ("retry_at", "after"),
+    [
+        pytest.param(NOW + 3 * DAY, 3 * DAY, id="later than our own waiting time"),
+        pytest.param(NOW + MINUTE, 5 * MINUTE, id="earlier: our own waiting time holds"),
+    ],
+)
+def test_the_other_side_may_ask_for_time(retry_at, after):
+    """A time that the CA named is never undercut, and it is remembered who named it."""
+    assert one_more(None, NOW, "busy", retry_at) == Failures(1, NOW, NOW + after, "busy", asked_by_ca=True)
+
+
+def test_at_least():
+    """A deployment that was rolled back costs a certificate each time: it waits longer from the beginning."""
+    assert one_more(None, NOW, "down", at_least=12 * HOUR).wait_until == NOW + 12 * HOUR
+
+
+def orders_placed(starts: list[datetime]) -> int:
+    """How many orders a companion places that starts at these moments, keeps its memory, and finds a CA that says no."""
+    memory, placed = Memory(), 0
+    wanted = wanted_certificates(naming(), domains())
+    for now in starts:
+        plan = make_plan(settings(), domains(), wanted, verdicts(HOST), held(memory=memory), now)
+        for step in plan.issues:
+            placed += 1
+            before = memory.lineage_failures.get(step.lineage.directory)
+            memory = Memory(
+                lineage_failures={step.lineage.directory: one_more(before, now, "the CA says no")}
+            )
+    return placed
+
+
+def test_a_restart_loop_places_no_extra_orders():
+    """Restarting every ten seconds for a day costs as many orders as running through it, and few."""
+    assert orders_placed([NOW + timedelta(seconds=10 * n) for n in range(8640)]) == 5
+
+
+def test_a_year_of_failures():
+    """A name that fails for a year stays below the 1,152 failed validations after which Let's Encrypt pauses it."""
+    assert orders_placed([NOW + HOUR * n for n in range(24 * 365)]) == 733
+
+
+def test_force_renew_does_not_undercut_the_ca():
+    """A wish shortens our own waiting time, never one that the CA asked for."""
+    wanted = wanted_certificates(naming(), domains())
+
+    def forced(asked):
+        memory = Memory(lineage_failures={HOST: failures(asked=asked)})
+        return make_plan(
+            settings(), domains(), wanted, verdicts(HOST), held(memory=memory), NOW, force=True
+        ).steps
+
+    assert [type(step) for asked in (False, True) for step in forced(asked)] == [Issue, Hold]
