@@ -2,37 +2,41 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import aiohttp
 
-from acme_companion.decide.acme_answers import NotAnAcmeAnswer, acme_url, directory_of
+from acme_companion.decide.acme_answers import NotAnAcmeAnswer, acme_url, directory_of, object_of
 from acme_companion.decide.facts import Unanswered
 from acme_companion.decide.memory import Authority
-from acme_companion.decide.names import quoted
+from acme_companion.look.http_bodies import TooLong, whole_body
+from acme_companion.look.http_faults import reason_of
 
 if TYPE_CHECKING:
     import ssl
 
-_LIMIT = aiohttp.ClientTimeout(total=15)
+_LIMIT = 15.0
 _MOST_BYTES = 256 * 1024
 
 
 async def directory(
-    session: aiohttp.ClientSession, trust: ssl.SSLContext, url: str
+    session: aiohttp.ClientSession, trust: ssl.SSLContext, url: str, limit: float = _LIMIT
 ) -> Authority | Unanswered:
-    """The CA's identities for CAA and its renewalInfo URL. Never raises."""
+    """The CA's identities for CAA and its renewalInfo URL, asked for within `limit` seconds. Never raises."""
     try:
         async with session.get(
-            acme_url(url, "the directory URL"), ssl=trust, timeout=_LIMIT, allow_redirects=False
+            acme_url(url, "the directory URL"),
+            ssl=trust,
+            timeout=aiohttp.ClientTimeout(total=limit),
+            allow_redirects=False,
         ) as answer:
             if answer.status != 200:
                 return Unanswered(f"{url} answered with status {answer.status}")
-            document = json.loads(await answer.content.read(_MOST_BYTES))
-            found = directory_of(document if isinstance(document, dict) else {})
-    except (aiohttp.ClientError, TimeoutError, OSError) as problem:
-        return Unanswered(f"{url} cannot be reached ({quoted(str(problem) or type(problem).__name__)})")
-    except (NotAnAcmeAnswer, ValueError, RecursionError) as problem:
-        return Unanswered(f"{url} is not an ACME directory: {quoted(str(problem))}")
+            found = directory_of(object_of(await whole_body(answer, _MOST_BYTES)))
+    except TimeoutError:
+        return Unanswered(f"{url} did not answer within {limit:g} s")
+    except (NotAnAcmeAnswer, TooLong) as problem:
+        return Unanswered(f"{url} is not an ACME directory: {problem}")
+    except (aiohttp.ClientError, OSError, ValueError) as problem:
+        return Unanswered(f"{url} cannot be reached: {reason_of(problem)}")
     return Authority(caa_identities=found.caa_identities, renewal_info=found.renewal_info)

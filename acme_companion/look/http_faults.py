@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 
 import aiohttp
 
@@ -11,9 +12,20 @@ from acme_companion.decide.names import quoted
 
 def reason_of(problem: Exception) -> str:
     """The reason alone: asyncio's text of it repeats the address, aiohttp's the URL (perhaps with a password)."""
-    inner = problem.os_error if isinstance(problem, aiohttp.ClientConnectorError) else problem
+    inner = _innermost(problem)
+    if isinstance(inner, ssl.SSLCertVerificationError):
+        return f"its certificate does not verify ({inner.verify_message})"
+    if isinstance(inner, ssl.SSLError):
+        return f"TLS fails ({inner.reason or 'no reason given'})"
     if isinstance(inner, OSError) and inner.errno:
         return os.strerror(inner.errno)
     if isinstance(inner, OSError) and inner.strerror:
         return inner.strerror
     return quoted(str(inner) or type(inner).__name__)
+
+
+def _innermost(problem: Exception) -> Exception:
+    # aiohttp's error of a certificate is a ClientConnectorError as well, but one without `os_error`.
+    if isinstance(problem, aiohttp.ClientConnectorCertificateError):
+        return problem.certificate_error
+    return problem.os_error if isinstance(problem, aiohttp.ClientConnectorError) else problem

@@ -2,49 +2,69 @@
 
 from __future__ import annotations
 
-import json
-from datetime import datetime
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
+from acme_companion.decide.acme_answers import NotAnAcmeAnswer, acme_url, object_of
 from acme_companion.decide.facts import Unanswered
-from acme_companion.decide.names import quoted
 from acme_companion.decide.renewal import RenewalAdvice, ask_again_after
+from acme_companion.look.http_bodies import TooLong, whole_body
+from acme_companion.look.http_faults import reason_of
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Mapping
 
-_LIMIT = aiohttp.ClientTimeout(total=15)
+_LIMIT = 15.0
 _MOST_BYTES = 64 * 1024
+_LONGEST_EXPLANATION = 500
 
 
 async def renewal_advice(
-    session: aiohttp.ClientSession, trust: ssl.SSLContext, url: str, now: datetime
+    session: aiohttp.ClientSession, trust: ssl.SSLContext, url: str, now: datetime, limit: float = _LIMIT
 ) -> RenewalAdvice | Unanswered:
-    """Ask `url` (renewalInfo URL and CertID). An answer that breaks RFC 9773 section 4.2 is `Unanswered`."""
-    if not url.startswith("https://"):
-        return Unanswered(f"{quoted(url)} is not an https URL")
+    """Ask `url` (renewalInfo URL and CertID) within `limit` seconds. An answer that breaks RFC 9773 section 4.2 is `Unanswered`."""
     try:
-        async with session.get(url, ssl=trust, timeout=_LIMIT, allow_redirects=False) as answer:
+        async with session.get(
+            acme_url(url, "the renewalInfo URL"),
+            ssl=trust,
+            timeout=aiohttp.ClientTimeout(total=limit),
+            allow_redirects=False,
+        ) as answer:
             if answer.status != 200:
                 return Unanswered(
                     f"the CA answered the question for renewal information with status {answer.status}"
                 )
-            body = await answer.content.read(_MOST_BYTES)
-            return _parsed(body, answer.headers.get("Retry-After", ""), now)
-    except (TimeoutError, aiohttp.ClientError, OSError) as problem:
-        return Unanswered(f"the CA's renewal information cannot be fetched ({type(problem).__name__})")
+            document = object_of(await whole_body(answer, _MOST_BYTES))
+            headers = answer.headers
+    except TimeoutError:
+        return Unanswered(f"the CA's renewal information did not come within {limit:g} s")
+    except (NotAnAcmeAnswer, TooLong) as problem:
+        return Unanswered(f"the CA's renewal information cannot be understood: {problem}")
+    except (aiohttp.ClientError, OSError, ValueError) as problem:
+        return Unanswered(f"the CA's renewal information cannot be fetched: {reason_of(problem)}")
+    window = _window(document)
+    if window is None:
+        return Unanswered("the CA's renewal information has no window that RFC 9773 allows")
+    again = ask_again_after(headers.get("Retry-After"), headers.get("Date"), now)
+    return RenewalAdvice(*window, again, _explanation(document))
 
 
-def _parsed(body: bytes, retry_after: str, now: datetime) -> RenewalAdvice | Unanswered:
+def _window(document: Mapping[str, Any]) -> tuple[datetime, datetime] | None:
+    window = document.get("suggestedWindow")
     try:
-        document = json.loads(body)
-        window = document["suggestedWindow"]
-        start, end = (datetime.fromisoformat(window[key]) for key in ("start", "end"))
-        if start.tzinfo is None or end.tzinfo is None or end <= start:
-            return Unanswered("the CA's renewal window ends before it starts, or has no time zone")
-        explanation = str(document.get("explanationURL", ""))[:500]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return Unanswered("the CA's renewal information cannot be understood")
-    return RenewalAdvice(start, end, ask_again_after(retry_after, now), explanation)
+        start, end = (datetime.fromisoformat(window[key]) for key in ("start", "end"))  # type: ignore[index] # see except
+        if start.tzinfo is None or end.tzinfo is None:
+            return None
+        # The edges of the calendar have no counterpart in UTC.
+        start, end = start.astimezone(UTC), end.astimezone(UTC)
+    except (ValueError, KeyError, TypeError, OverflowError):
+        return None
+    return (start, end) if start < end else None
+
+
+def _explanation(document: Mapping[str, Any]) -> str:
+    value = document.get("explanationURL")
+    return value[:_LONGEST_EXPLANATION] if isinstance(value, str) else ""
