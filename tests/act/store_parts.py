@@ -140,6 +140,11 @@ def secrets_others_can_read(root: Path) -> list[str]:
     ]
 
 
+def inside(directory: Path) -> list[str]:
+    """The names in a directory, sorted."""
+    return sorted(path.name for path in directory.iterdir())
+
+
 def every_file(root: Path) -> Iterable[Path]:
     return (path for path in root.rglob("*") if path.is_file())
 

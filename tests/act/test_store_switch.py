@@ -8,13 +8,18 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from store_parts import (
+
+from acme_companion.decide.names import Name
+from acme_companion.decide.pair import Pair
+from acme_companion.problems import Damaged
+from tests.act.store_parts import (
     CSR,
     HOST,
     KEY,
     NOW,
     OTHER_KEY,
     Lines,
+    inside,
     issued,
     left_over,
     pair_in,
@@ -24,10 +29,6 @@ from store_parts import (
     seen_by_siblings,
     volume,
 )
-
-from acme_companion.decide.names import Name
-from acme_companion.decide.pair import Pair
-from acme_companion.problems import Damaged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,10 +62,10 @@ def test_first_switch_of_the_server(store: Volume, root: Path) -> None:
     pair = issued(MAIL, "imap.example.org")
     store.switch(MAIL, pair, [HOST, IMAP], CSR, server=True, now=NOW)
 
-    assert {MAIL: "mail.example.org imap.example.org"} == seen_by_siblings(root)
+    assert seen_by_siblings(root) == {MAIL: "mail.example.org imap.example.org"}
     assert pair == pair_in(root / MAIL) == pair_in(root)
     assert (root / MAIL / "acme.csr").read_bytes() == CSR
-    assert ["acme.csr", "cert.pem", "domains", "key.pem"] == sorted(os.listdir(root / MAIL))
+    assert inside(root / MAIL) == ["acme.csr", "cert.pem", "domains", "key.pem"]
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077], ids="umask {:03o}".format)
@@ -90,7 +91,7 @@ def test_wildcard(store: Volume, root: Path) -> None:
     name = Name("*.example.org")
     store.switch(name.directory, issued(name.text), [name], CSR, server=False, now=NOW)
 
-    assert {"wildcard_.example.org": "*.example.org"} == seen_by_siblings(root)
+    assert seen_by_siblings(root) == {"wildcard_.example.org": "*.example.org"}
     assert pair_in(root) is None
 
 
@@ -109,7 +110,7 @@ def test_the_same_pair_again_changes_nothing(store: Volume) -> None:
     store.switch(MAIL, pair, [HOST], CSR, server=True, now=NOW)
     store.switch(MAIL, pair, [HOST], CSR, server=True, now=NOW)
 
-    assert () == generations(store)
+    assert generations(store) == ()
 
 
 def test_a_pair_that_does_not_match_is_never_installed(store: Volume, root: Path) -> None:
@@ -146,9 +147,7 @@ def test_generations_are_kept_newest_first(store: Volume, root: Path) -> None:
     assert sorted(kept, reverse=True) == list(kept)
     assert pairs[11:1:-1] == [pair_in(root / "backups" / MAIL / one) for one in kept]
     assert kept[0] == "2026-11-20_12_00_11"
-    assert ["acme.csr", "cert.pem", "domains", "key.pem"] == sorted(
-        os.listdir(root / "backups" / MAIL / kept[0])
-    )
+    assert inside(root / "backups" / MAIL / kept[0]) == ["acme.csr", "cert.pem", "domains", "key.pem"]
 
 
 def test_roll_back_goes_further_back_each_time(store: Volume, root: Path) -> None:
@@ -162,7 +161,7 @@ def test_roll_back_goes_further_back_each_time(store: Volume, root: Path) -> Non
         assert pair_in(root) == pair_in(root / MAIL)
 
     assert [pairs[1], pairs[0]] == back
-    assert {MAIL: "mail.example.org"} == seen_by_siblings(root)
+    assert seen_by_siblings(root) == {MAIL: "mail.example.org"}
     assert {one.chain_pem for one in pairs} <= {
         path.read_bytes() for path in (root / "backups" / MAIL).glob("*/cert.pem")
     }
@@ -190,7 +189,7 @@ def test_roll_back_of_the_first_certificate(store: Volume, root: Path) -> None:
     assert store.roll_back(MAIL, server=True, now=NOW)
 
     assert stopgap == pair_in(root)
-    assert {} == seen_by_siblings(root)
+    assert seen_by_siblings(root) == {}
     assert store.read().server_is_ours
     assert store.roll_back(MAIL, server=True, now=NOW) is False
     assert first in [pair_in(path) for path in (root / "backups" / MAIL).glob("*.rolled_back")]
@@ -234,7 +233,7 @@ def test_a_backup_of_mailcow_without_domains(store: Volume, root: Path) -> None:
     store.switch(MAIL, issued(MAIL), [HOST], CSR, server=False, now=NOW)
     assert store.roll_back(MAIL, server=False, now=NOW)
 
-    assert {MAIL: "mail.example.org imap.example.org"} == seen_by_siblings(root)
+    assert seen_by_siblings(root) == {MAIL: "mail.example.org imap.example.org"}
 
 
 def test_a_damaged_pair_is_kept_but_is_no_generation(store: Volume, root: Path) -> None:
@@ -242,8 +241,8 @@ def test_a_damaged_pair_is_kept_but_is_no_generation(store: Volume, root: Path) 
     put(root / MAIL, Pair(pem_of(OTHER_KEY), issued(MAIL).chain_pem), MAIL)
     store.switch(MAIL, issued(MAIL), [HOST], CSR, server=False, now=NOW)
 
-    assert () == generations(store)
-    assert ["2026-11-20_12_00_00.damaged"] == os.listdir(root / "backups" / MAIL)
+    assert generations(store) == ()
+    assert inside(root / "backups" / MAIL) == ["2026-11-20_12_00_00.damaged"]
     assert store.roll_back(MAIL, server=False, now=NOW) is False
 
 
@@ -256,8 +255,8 @@ def test_a_changed_key(store: Volume, root: Path) -> None:
     assert store.roll_back(MAIL, server=True, now=NOW)
 
     assert old == pair_in(root) == pair_in(root / MAIL)
-    assert [] == secrets_others_can_read(root)
-    assert [] == left_over(root)
+    assert secrets_others_can_read(root) == []
+    assert left_over(root) == []
 
 
 def test_archive(store: Volume, root: Path) -> None:
@@ -267,7 +266,7 @@ def test_archive(store: Volume, root: Path) -> None:
     store.archive("imap.example.org", NOW)
     store.archive("imap.example.org", NOW)
 
-    assert {} == seen_by_siblings(root)
+    assert seen_by_siblings(root) == {}
     assert not (root / "imap.example.org").exists()
     assert pair == pair_in(root / "backups" / "imap.example.org" / "2026-11-20_12_00_00")
 
@@ -301,7 +300,7 @@ def test_only_regular_files_are_replaced(store: Volume, root: Path, kind: str) -
 
     assert (root.parent / "elsewhere").read_bytes() == b"precious"
     assert old == pair_in(root / MAIL)
-    assert [] == left_over(root)
+    assert left_over(root) == []
 
 
 def test_a_lineage_directory_that_is_a_link_is_refused(store: Volume, root: Path, tmp_path: Path) -> None:
@@ -311,7 +310,7 @@ def test_a_lineage_directory_that_is_a_link_is_refused(store: Volume, root: Path
     with pytest.raises(Damaged, match="is not a directory"):
         store.switch(MAIL, issued(MAIL), [HOST], CSR, server=False, now=NOW)
 
-    assert [] == os.listdir(tmp_path / "elsewhere")
+    assert inside(tmp_path / "elsewhere") == []
 
 
 def test_a_change_that_met_a_disk_error_is_finished_by_the_next(
@@ -327,9 +326,10 @@ def test_a_change_that_met_a_disk_error_is_finished_by_the_next(
 
     new = issued(MAIL)
     store.switch(MAIL, issued(MAIL), [HOST], CSR, server=True, now=NOW)
-    with monkeypatch.context() as patch, pytest.raises(Damaged, match=r"cert\.pem: cannot be replaced"):
-        patch.setattr(os, "rename", broken)
+    monkeypatch.setattr(os, "rename", broken)
+    with pytest.raises(Damaged, match=r"cert\.pem: cannot be replaced"):
         store.switch(MAIL, new, [HOST], CSR, server=True, now=NOW)
+    monkeypatch.undo()
     assert pair_in(root) != pair_in(root / MAIL)
     store.archive("gone.example.org", NOW)
 

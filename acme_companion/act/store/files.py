@@ -83,11 +83,11 @@ def read(path: Path, most: int = MOST_BYTES) -> bytes | None:
             raise Damaged(_odd(path, _NOT_A_FILE[problem.errno])) from None
         with translated(path, "read"):
             raise
-    try:
-        with translated(path, "read"):
+    with translated(path, "read"):
+        try:
             return _read_all(path, descriptor, most)
-    finally:
-        os.close(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _read_all(path: Path, descriptor: int, most: int) -> bytes:
