@@ -118,7 +118,7 @@ async def test_ca_that_stays_down_is_left_after_a_few_tries(proxy: AcmeProxy) ->
     with pytest.raises(NotYet, match="HTTP status 502"):
         await issue(proxy, clock=clock)
 
-    assert clock.slept == [0.25, 0.5, 1.0, 2.0]
+    assert [pause for pause in clock.slept if pause] == [0.25, 0.5, 1.0, 2.0]
 
 
 @pytest.mark.parametrize("path", [DIRECTORY, ORDERS, AUTHORIZATION, ORDER, FINALIZE])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -122,3 +123,14 @@ async def test_port_is_free_again() -> None:
     for _ in range(3):
         async with responding(http01, RealClock()):
             await said(http01.port, b"GET / HTTP/1.1\r\n\r\n")
+
+
+async def test_visitors_are_sent_away_at_the_end() -> None:
+    """Nobody who holds a connection open holds us up."""
+    port = free_port()
+    async with asyncio.timeout(5):
+        async with responding(Http01(Http01Mode.STANDALONE, port=port), RealClock()):
+            slow = asyncio.create_task(said(port, b"GET "))
+            await said(port, b"GET / HTTP/1.1\r\n\r\n")
+        with suppress(ConnectionError):
+            assert await slow == b""

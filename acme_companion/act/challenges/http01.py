@@ -31,7 +31,7 @@ async def responding(http01: Http01, clock: Clock) -> AsyncIterator[Responder]:
             finally:
                 webroot.close()
         case Http01Mode.STANDALONE:
-            async with listening(http01.port) as responder:
+            async with listening(http01.port, clock) as responder:
                 yield responder
         case _:
             assert_never(http01.mode)

@@ -13,11 +13,14 @@ from acme_companion.problems import NotYet
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from acme_companion.ports import Clock
+
 PATH: Final = b"/.well-known/acme-challenge/"
 TIME_LIMIT: Final = 10.0  # seconds from connecting to the last byte
 LONGEST_REQUEST: Final = 8192  # bytes of request line and headers
 MOST_VISITORS: Final = 200  # at the same time; the CA sends at most a few for each name
 BACKLOG: Final = 200
+TURNS: Final = 5  # of the event loop, until a connection that was just accepted has become a visit
 
 
 class Standalone:
@@ -25,7 +28,7 @@ class Standalone:
 
     def __init__(self) -> None:
         self._files: dict[bytes, bytes] = {}
-        self._visitors = 0
+        self._visits: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     def present(self, token: str, content: str) -> None:
         self._files[token.encode()] = content.encode()
@@ -35,9 +38,11 @@ class Standalone:
 
     async def visit(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one request and close."""
-        self._visitors += 1
+        task = asyncio.current_task()
+        assert task
+        self._visits[task] = writer
         try:
-            if self._visitors <= MOST_VISITORS:
+            if len(self._visits) <= MOST_VISITORS:
                 async with asyncio.timeout(TIME_LIMIT):
                     head = await reader.readuntil(b"\r\n\r\n")
                     writer.write(self._answer(head.partition(b"\r\n")[0]))
@@ -45,11 +50,20 @@ class Standalone:
         except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             pass  # whoever it was does not want an answer
         finally:
-            self._visitors -= 1
             writer.close()
             with suppress(OSError, TimeoutError):
                 async with asyncio.timeout(TIME_LIMIT):
                     await writer.wait_closed()
+            del self._visits[task]
+
+    async def send_away(self, clock: Clock) -> None:
+        """End whatever visits are going on."""
+        for _ in range(TURNS):
+            await clock.sleep(0)
+        for writer in self._visits.values():
+            writer.transport.abort()
+        if self._visits:
+            await asyncio.wait(self._visits, timeout=TIME_LIMIT)
 
     def _answer(self, request: bytes) -> bytes:
         method, _, rest = request.partition(b" ")
@@ -66,7 +80,7 @@ class Standalone:
 
 
 @asynccontextmanager
-async def listening(port: int) -> AsyncIterator[Standalone]:
+async def listening(port: int, clock: Clock) -> AsyncIterator[Standalone]:
     """Serve on `port` of every IPv4 and IPv6 address while the block runs; raises `NotYet` when it cannot be had."""
     responder = Standalone()
     with ExitStack() as undo:
@@ -80,6 +94,7 @@ async def listening(port: int) -> AsyncIterator[Standalone]:
         finally:
             for server in servers:
                 server.close()
+            await responder.send_away(clock)
 
 
 def _listeners(port: int) -> list[socket.socket]:
