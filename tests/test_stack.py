@@ -40,7 +40,8 @@ def stack() -> Iterator[DockerStack]:
     """SNI on, one prefix, no mail domain yet; VERIFY_TIMEOUT short enough for the test of a service that stays down."""
     settings = {"ENABLE_SSL_SNI": "y", "ADDITIONAL_SAN": "imap.*", "VERIFY_TIMEOUT": "40"}
     with DockerStack(settings) as made:
-        wait_for_cycles(made, 1)
+        log = wait_for_cycles(made, 1)
+        assert "issued, no certificate yet" in log, log
         made.wait_healthy()
         yield made
 

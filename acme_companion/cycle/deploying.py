@@ -63,7 +63,7 @@ async def deploy(
         )
         return attempt.report(ok=False), _failed(issued.memory, world, str(problem))
 
-    if verification.finished and not attempt.faults:
+    if verification.finished and not attempt.faults and not attempt.down:
         return attempt.report(verification, ok=True), _succeeded(issued.memory)
     if attempt.down and await _roll_back(world, attempt, issued.switched):
         return attempt.report(verification, ok=False, rolled_back=True), _rolled_back(
@@ -95,12 +95,16 @@ def _to_verify(world: World, memory: Memory) -> _ToVerify:
 
 @dataclass(slots=True)
 class _Attempt:
-    """One deployment under way. `told`: sentences for the report; `faults`: actions that failed; `down`: who is not up."""
+    """One deployment under way. `told`: sentences for the report; `faults`: actions that failed.
+
+    `refused`: identities of siblings whose action failed; `down`: who is not up, as sentences.
+    """
 
     settings: Settings
     world: World
     to_verify: _ToVerify
     acted: list[tuple[Sibling, Action]] = field(default_factory=list)
+    refused: set[str] = field(default_factory=set)
     told: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     down: list[str] = field(default_factory=list)
@@ -118,12 +122,15 @@ class _Attempt:
             await self._one(sibling, action)
 
     async def act_harder(self, verification: Verification) -> bool:
-        """Restart whom a reload did not convince; False when there is nobody."""
+        """Restart whom a reload did not convince; False when there is nobody.
+
+        Not who refused to reload: with a configuration that is broken, a restart would end what still serves.
+        """
         stale = {result.endpoint.service for result in verification.stale}
         harder = [
             (s, stronger)
             for s, action in self.acted
-            if s.service in stale and (stronger := escalated(action))
+            if s.service in stale and s.identity not in self.refused and (stronger := escalated(action))
         ]
         for sibling, action in harder:
             self.told.append(f"{sibling.name} still serves another certificate: {action}")
@@ -140,6 +147,7 @@ class _Attempt:
         try:
             await self.world.siblings.act(sibling, action)
         except Problem as problem:
+            self.refused.add(sibling.identity)
             self.faults.append(f"{sibling.name}: {action} failed: {problem}")
             self.told.append(self.faults[-1])
         else:
@@ -158,7 +166,8 @@ class _Attempt:
             known, verification = await self._look(siblings, known)
             now = clock.monotonic()
             whole_since = (whole_since or now) if verification.finished and not self.down else None
-            down_since = (down_since or now) if self.down else None
+            # A crashing sibling runs for a moment now and then: its time counts until everything is whole.
+            down_since = None if whole_since else down_since or (now if self.down else None)
             settled = whole_since is not None and (
                 not verification.unanswered or now - whole_since >= CLOSED_FOR
             )
