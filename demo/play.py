@@ -53,9 +53,8 @@ class Play:
 
     async def raise_the_curtain(self) -> Visits:
         """Services start as after an installation: with a self-signed pair. Gives what clients see of it."""
-        made = await asyncio.to_thread(
-            self.world.store.bootstrap, self.stage.settings.naming.hostname, self.world.clock.now()
-        )
+        # In this thread: one of its own would go on writing after an interruption.
+        made = self.world.store.bootstrap(self.stage.settings.naming.hostname, self.world.clock.now())
         for sentence in made:
             self.teller.now(sentence.replace(self.stage.settings.volume, "volume"))
         services = self.stage.siblings.services.values()

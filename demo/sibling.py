@@ -107,6 +107,14 @@ TALKS: dict[str, Callable[[Reader, Writer, ssl.SSLContext], Awaitable[None]]] = 
 DIRECT = {"https", "smtps", "imaps"}
 
 
+def port(text: str) -> tuple[int, str]:
+    """`25/smtp` as number and protocol."""
+    number, _, protocol = text.partition("/")
+    if protocol not in TALKS:
+        raise argparse.ArgumentTypeError(f"{text!r} does not end in one of /{', /'.join(TALKS)}")
+    return int(number), protocol
+
+
 async def _visit(protocol: str, context: ssl.SSLContext, reader: Reader, writer: Writer) -> None:
     # A visitor may leave at any moment, in any way: that is his business.
     with suppress(OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
@@ -118,16 +126,16 @@ async def _visit(protocol: str, context: ssl.SSLContext, reader: Reader, writer:
             writer.close()
 
 
-async def serve(volume: Path, ports: list[str], accepts: str) -> str:
+async def serve(volume: Path, ports: list[tuple[int, str]], accepts: str) -> str:
     """Serve until the parent is gone; the reason when there is nothing to serve."""
     found = fingerprint(volume / "cert.pem")
     if accepts and found != accepts:
         return f"refuses to start: cert.pem is {found[:8]}, told to accept {accepts[:8]} only"
     parent = os.getppid()
     context = context_of(volume)
-    for port, _, protocol in (text.partition("/") for text in ports):
+    for number, protocol in ports:
         visit = partial(_visit, protocol, context)
-        await asyncio.start_server(visit, LOOPBACK, int(port), ssl=context if protocol in DIRECT else None)
+        await asyncio.start_server(visit, LOOPBACK, number, ssl=context if protocol in DIRECT else None)
     while os.getppid() == parent:
         await asyncio.sleep(GLANCE_EVERY)
     return ""
@@ -140,7 +148,7 @@ def main() -> None:
     parser.add_argument(
         "--accepts", default="", metavar="FINGERPRINT", help="start with this server certificate only"
     )
-    parser.add_argument("ports", nargs="+", metavar="PORT/PROTOCOL")
+    parser.add_argument("ports", nargs="+", type=port, metavar="PORT/PROTOCOL")
     arguments = parser.parse_args()
     sys.exit(asyncio.run(serve(arguments.folder, arguments.ports, arguments.accepts)) or 0)
 
