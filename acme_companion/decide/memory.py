@@ -88,6 +88,7 @@ class HeldLineage:
     """One directory of the volume that holds a certificate. `certificate` is None when its files are damaged (`damage`).
 
     `ours`: its fingerprint is in our memory, or an ACME client made it (`domains` and `acme.csr` beside it).
+    `generations`: newest first.
     """
 
     directory: str
@@ -102,7 +103,9 @@ class Held:
     """What the volume holds now. `server` is the pair in `cert.pem`/`key.pem`, None when there is none.
 
     `server_is_ours`: its fingerprint is in our memory, or it is the same as a lineage's that an ACME client made
-    (`domains` and `acme.csr` beside it), or it is the snake-oil pair that the stack ships.
+    (`domains` and `acme.csr` beside it), or it is the snake-oil pair that the stack ships, or it is self-signed with
+    the key that only we have. True as well when there is no whole pair. `memory` has every lineage that is ours in
+    `issued` already: also after it was lost.
     """
 
     server: Certificate | None = None

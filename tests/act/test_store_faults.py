@@ -5,12 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import tempfile
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,6 +14,7 @@ import pytest
 from acme_companion.decide.memory import Memory
 from acme_companion.decide.names import Name
 from acme_companion.problems import Damaged
+from tests.act.store_faults import MOST_CALLS, NEED_ROOM, die, dies, disk_in_memory, faulty
 from tests.act.store_parts import (
     CSR,
     HOST,
@@ -35,56 +32,14 @@ from tests.act.store_parts import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from acme_companion.act.store import Volume
 
-CALLS = (
-    "open",
-    "write",
-    "fsync",
-    "close",
-    "rename",
-    "unlink",
-    "mkdir",
-    "rmdir",
-    "chmod",
-    "fchmod",
-    "ftruncate",
-    "pwrite",
-)
-NEED_ROOM = {"write", "mkdir", "rename", "pwrite"}
-KILLED = 9
-MOST_CALLS = 400
 MAIL, NEW = "mail.example.org", "imap.example.net"
 PAIRS = [issued(MAIL, "imap.example.org") for _ in range(4)]
 CHANGED = issued(MAIL, key=OTHER_KEY)
 FIRST = issued(NEW)
-
-
-@contextmanager
-def faulty(at: int, strike: Callable[[str], None]) -> Iterator[list[str]]:
-    """Call `strike` instead of (for `close`: after) the system call with number `at`; the calls made, by name."""
-    made: list[str] = []
-    real = {name: getattr(os, name) for name in CALLS}
-
-    def wrapped(name: str) -> Callable[..., object]:
-        def call(*arguments: object, **named: object) -> object:
-            made.append(name)
-            if name == "close":
-                real[name](*arguments)
-            if len(made) > at:
-                strike(name)
-            return None if name == "close" else real[name](*arguments, **named)
-
-        return call
-
-    for name in CALLS:
-        setattr(os, name, wrapped(name))
-    try:
-        yield made
-    finally:
-        for name, function in real.items():
-            setattr(os, name, function)
 
 
 @dataclass(frozen=True)
@@ -142,10 +97,8 @@ SCENARIOS = {
 
 @pytest.fixture
 def disk() -> Iterator[Path]:
-    """A directory in memory where there is one: thousands of syncs need no real disk."""
-    memory = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as path:
-        yield Path(path)
+    with disk_in_memory() as path:
+        yield path
 
 
 @pytest.fixture(params=SCENARIOS.values(), ids=list(SCENARIOS))
@@ -243,24 +196,10 @@ def killed(scenario: Scenario, root: Path, at: int) -> bool:
 
     def run() -> None:
         store = volume(root)
-        with store.lock(), faulty(at, lambda _: os._exit(KILLED)):
+        with store.lock(), faulty(at, die):
             scenario.step(store)
 
-    return _dies(run)
-
-
-def _dies(run: Callable[[], None]) -> bool:
-    child = os.fork()
-    if not child:
-        status = 1
-        try:
-            run()
-            status = 0
-        finally:
-            os._exit(status)
-    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    assert status in {0, KILLED}
-    return status == KILLED
+    return dies(run)
 
 
 def broken(scenario: Scenario, root: Path, at: int) -> bool:
@@ -313,34 +252,3 @@ def test_disk_error(scenario: Scenario, disk: Path, run: Callable[[Scenario, Pat
     for root, before, after in stopped_everywhere(scenario, disk, run):
         after_the_stop(scenario, root)
         recovers(scenario, root, before, after)
-
-
-def test_killed_while_it_recovers(disk: Path) -> None:
-    """The recovery itself may be killed anywhere, too."""
-    scenario = SCENARIOS["a renewal with a new key"]
-    before, pending, root = prepared(scenario, disk), disk / "pending", disk / "volume"
-    assert any(_pending(scenario, before, pending, at) for at in range(MOST_CALLS))
-    for at in range(MOST_CALLS):
-        shutil.copytree(pending, root)
-        died = _dies(partial(_recover, root, at))
-        after_the_stop(scenario, root)
-        with volume(root).lock():
-            assert CHANGED == pair_in(root) == pair_in(root / MAIL)
-            assert left_over(root) == []
-        if not died:
-            return
-        shutil.rmtree(root)
-    pytest.fail("the recovery never ends")
-
-
-def _pending(scenario: Scenario, before: Path, pending: Path, at: int) -> bool:
-    """Whether a kill at this call leaves an intent and a half-changed pair."""
-    shutil.rmtree(pending, ignore_errors=True)
-    shutil.copytree(before, pending)
-    killed(scenario, pending, at)
-    return (pending / ".companion" / "intent.json").exists() and pair_in(pending) != pair_in(before)
-
-
-def _recover(root: Path, at: int) -> None:
-    with faulty(at, lambda _: os._exit(KILLED)), volume(root).lock():
-        pass
