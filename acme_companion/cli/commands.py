@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from acme_companion.act.heartbeat import Heartbeat
-from acme_companion.cli.caa import caa_command
 from acme_companion.cli.expiry_dates import expiry_dates_command
 from acme_companion.cli.status import status_command
 from acme_companion.cli.tables import as_json, table
@@ -26,7 +25,6 @@ from acme_companion.decide.verdicts import Readiness
 from acme_companion.problems import SettingsWrong
 from acme_companion.service import Wishes, run, tell
 from acme_companion.tell.log import LOGGER, start_log
-from acme_companion.tell.redis import RedisHandler
 
 if TYPE_CHECKING:
     import argparse
@@ -35,6 +33,7 @@ if TYPE_CHECKING:
 
     from acme_companion.decide.settings import Settings
     from acme_companion.service import Opened
+    from acme_companion.tell.redis import RedisHandler
 
 DONE, FAILED = 0, 1
 
@@ -132,9 +131,7 @@ def _telling(
 ) -> Iterator[Callable[[datetime], None]]:
     """Speak to the log (and mailcow's Redis) while the block runs; gives what tells the watchdog of a failed cycle."""
     log = start_log(settings.time_zone, verbose=verbose, stream=sys.stderr if to_errors else sys.stdout)
-    handler = (
-        RedisHandler(settings.redis, settings.naming.hostname.text) if redis and settings.redis else None
-    )
+    handler = _redis_handler(settings) if redis else None
     if handler:
         log.addHandler(handler)
     for warning in settings.warnings:
@@ -147,6 +144,20 @@ def _telling(
             handler.close()
 
 
+def _redis_handler(settings: Settings) -> RedisHandler | None:
+    if settings.redis is None:
+        return None
+    from acme_companion.tell.redis import RedisHandler  # noqa: PLC0415 - a slow import
+
+    return RedisHandler(settings.redis, settings.naming.hostname.text)
+
+
+async def _caa(arguments: argparse.Namespace) -> int:
+    from acme_companion.cli.caa import caa_command  # noqa: PLC0415 - the ACME library is a slow import
+
+    return await caa_command(arguments)
+
+
 COMMANDS: dict[str, Callable[[argparse.Namespace], Coroutine[Any, Any, int]]] = {
     "run": _run,
     "once": _once,
@@ -154,6 +165,6 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], Coroutine[Any, Any, int]]] = 
     "plan": _plan,
     "status": status_command,
     "expiry-dates": expiry_dates_command,
-    "caa": caa_command,
+    "caa": _caa,
     "health": _health,
 }

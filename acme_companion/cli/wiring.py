@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 
-from acme_companion.act.acme.authority import open_authority
 from acme_companion.act.challenges.http01 import responding
 from acme_companion.act.siblings import open_siblings
 from acme_companion.act.siblings.own_container import own_container_id
@@ -33,9 +32,11 @@ from acme_companion.problems import SettingsWrong
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+    from contextlib import AbstractAsyncContextManager
 
-    from acme_companion.decide.settings import Settings
-    from acme_companion.ports import Log
+    from acme_companion.decide.memory import Authority
+    from acme_companion.decide.settings import Ca, Settings
+    from acme_companion.ports import CertificateAuthority, Clock, Log, Responder
 
 ENV_FILES = ("/etc/acme-companion/mail.conf", "mail.conf")
 DOCKER_SOCKET = Path("/var/run/docker.sock")
@@ -90,6 +91,15 @@ def trust(settings: Settings) -> ssl.SSLContext:
         raise SettingsWrong([f"CA_BUNDLE: {settings.ca.ca_bundle} cannot be used: {problem}"]) from None
 
 
+def _open_authority(
+    ca: Ca, clock: Clock, log: Log, remembered: Authority, account_key: bytes, responder: Responder
+) -> AbstractAsyncContextManager[CertificateAuthority]:
+    # The ACME library is a slow import, and most cycles have nothing to ask a CA.
+    from acme_companion.act.acme.authority import open_authority  # noqa: PLC0415
+
+    return open_authority(ca, clock, log, remembered, account_key, responder)
+
+
 @asynccontextmanager
 async def open_world(
     settings: Settings, log: Log, cycle_failed: Callable[[datetime], None] = lambda _: None
@@ -112,7 +122,7 @@ async def open_world(
             siblings=open_siblings(settings.deployment, clock, log, own_container_id()),
             responding=partial(responding, settings.http01, clock),
             directory=partial(directory, session, ca_trust, settings.ca.directory_url),
-            authority=partial(open_authority, settings.ca, clock, log),
+            authority=partial(_open_authority, settings.ca, clock, log),
             mail_domains=partial(mail_domains, settings.naming, settings.database),
             own_addresses=partial(own_addresses, settings.checks),
             look_at_names=partial(look_at_names, settings.checks),
