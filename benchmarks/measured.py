@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import resource
 import subprocess
 import threading
 import time
@@ -20,9 +21,13 @@ TAIL = 2000  # characters of output that are kept of a run that failed
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """`seconds` from start to end, `memory_mb` its own peak (not its children's), `output` what it printed."""
+    """`seconds` from start to end, `cpu_seconds` its own and its children's, `output` what it printed.
+
+    `memory_mb` is its own peak, not its children's. Of the two times only the second is worth something on a busy machine.
+    """
 
     seconds: float
+    cpu_seconds: float
     memory_mb: float
     code: int | None
     output: str
@@ -41,7 +46,7 @@ async def run(
 
 
 def _run(command: Sequence[str], environment: Mapping[str, str], limit: float, folder: Path | None) -> Run:
-    started = time.perf_counter()
+    started, used = time.perf_counter(), _cpu_of_children()
     process = subprocess.Popen(
         command,
         env=dict(environment),
@@ -64,7 +69,13 @@ def _run(command: Sequence[str], environment: Mapping[str, str], limit: float, f
         seconds = time.perf_counter() - started
         ended.set()
         watching.join()
-    return Run(seconds, peak[0], code, output.decode("utf-8", "replace"))
+    return Run(seconds, _cpu_of_children() - used, peak[0], code, output.decode("utf-8", "replace"))
+
+
+def _cpu_of_children() -> float:
+    # Of those that have ended. Whatever else a stage has running ends only with the stage.
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _watch(pid: int, peak: list[float], ended: threading.Event) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -29,6 +29,22 @@ if TYPE_CHECKING:
 
 ORDERS_AT_ONCE = 2
 SETTLE = 0.05  # seconds between two flows, for what the last one left to close
+
+
+class Took(NamedTuple):
+    """Seconds, and seconds of this process's CPU: the client's and the challenge server's."""
+
+    seconds: float
+    cpu_seconds: float
+
+    @classmethod
+    def now(cls) -> Self:
+        """A moment to count from."""
+        return cls(time.perf_counter(), time.process_time())
+
+    def since(self) -> Self:
+        """What passed since this moment."""
+        return type(self)(*(end - begin for begin, end in zip(self, self.now(), strict=True)))
 
 
 class Clock:
@@ -66,8 +82,8 @@ class OrderFlows:
         self._remembered = Authority()
         self._account = ""
 
-    async def bound(self, orders: Sequence[Sequence[str]], connections: int = bound.CONNECTIONS) -> float:
-        """Seconds of the bound; its account is registered with the first call."""
+    async def bound(self, orders: Sequence[Sequence[str]], connections: int = bound.CONNECTIONS) -> Took:
+        """What the bound took; its account is registered with the first call."""
         stage = self._stage
         pool = Connections(stage.directory_url, stage.ca_bundle, connections)
         async with ChallengeServer(stage.http_port) as challenges, pool:
@@ -76,14 +92,14 @@ class OrderFlows:
             )
             await client.open(stage.directory_url, self._account)
             self._account = client.account
-            started = time.perf_counter()
+            started = Took.now()
             await asyncio.gather(*(bound.certificate(client, names, self._key) for names in orders))
-            seconds = time.perf_counter() - started
+            took = started.since()
         await asyncio.sleep(SETTLE)
-        return seconds
+        return took
 
-    async def companion(self, orders: Sequence[Sequence[str]]) -> float:
-        """Seconds of the companion; its account is registered with the first call."""
+    async def companion(self, orders: Sequence[Sequence[str]]) -> Took:
+        """What the companion took; its account is registered with the first call."""
         stage, clock = self._stage, Clock()
         ca = Ca(
             stage.directory_url, ca_bundle=str(stage.ca_bundle), orders_at_once=ORDERS_AT_ONCE, timeout=120
@@ -95,11 +111,11 @@ class OrderFlows:
             open_authority(ca, clock, Silence(), self._remembered, account_key, responder) as session,
         ):
             self._remembered = await session.knowledge()
-            started = time.perf_counter()
+            started = Took.now()
             await asyncio.gather(*(session.issue(names, (), certificate_key, "") for names in parsed))
-            seconds = time.perf_counter() - started
+            took = started.since()
         await asyncio.sleep(SETTLE)
-        return seconds
+        return took
 
 
 def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:

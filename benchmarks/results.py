@@ -19,7 +19,10 @@ COMPANION, BOUND = "acme-companion", "bound"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One tool in one case. `requests`: the most that the CA took in one run, None where it was not counted."""
+    """One tool in one case. `requests`: the most that the CA took in one run, None where it was not counted.
+
+    `cpu_s_median` is that of the client, with its children: it tells more than `wall_s` where others use the machine.
+    """
 
     tool: str
     case: str
@@ -31,6 +34,7 @@ class Row:
     peak_rss_mb: float | None
     ok: int
     runs: int
+    cpu_s_median: float | None = None
 
 
 @dataclass(slots=True)
@@ -42,19 +46,21 @@ class Series:
     names: int
     latency_ms: int
     seconds: list[float] = field(default_factory=list)
+    cpu_seconds: list[float] = field(default_factory=list)
     requests: list[int] = field(default_factory=list)
     memory_mb: list[float] = field(default_factory=list)
     runs: int = 0
 
-    def took(self, seconds: float, *, ok: bool = True) -> None:
+    def took(self, seconds: float, cpu_seconds: float | None = None, *, ok: bool = True) -> None:
         """Note one run; one that failed has no time."""
         self.runs += 1
         if ok:
             self.seconds.append(seconds)
+            self.cpu_seconds += [] if cpu_seconds is None else [cpu_seconds]
 
     def note(self, run: Run, requests: int | None = None) -> None:
         """Note one run of a whole process; the CA's requests count only where it succeeded."""
-        self.took(run.seconds, ok=run.ok)
+        self.took(run.seconds, run.cpu_seconds, ok=run.ok)
         if run.ok:
             self.memory_mb.append(run.memory_mb)
             self.requests += [] if requests is None else [requests]
@@ -78,6 +84,7 @@ class Series:
             round(max(self.memory_mb), 1) if self.memory_mb else None,
             len(self.seconds),
             self.runs,
+            round(statistics.median(self.cpu_seconds), 4) if self.cpu_seconds else None,
         )
 
 
@@ -138,7 +145,19 @@ def ratio(one: Row | None, other: Row | None) -> float | None:
     return one.wall_s_median / other.wall_s_median
 
 
-HEAD = ("case", "names", "latency", "tool", "median s", "min s", "x bound", "requests", "peak MB", "ok")
+HEAD = (
+    "case",
+    "names",
+    "latency",
+    "tool",
+    "median s",
+    "min s",
+    "x bound",
+    "cpu s",
+    "requests",
+    "peak MB",
+    "ok",
+)
 
 
 def table(results: Results, rows: Sequence[Row]) -> str:
@@ -155,6 +174,7 @@ def table(results: Results, rows: Sequence[Row]) -> str:
                 _number(row.wall_s_median, 3),
                 _number(row.wall_s_min, 3),
                 _number(times, 2),
+                _number(row.cpu_s_median, 2),
                 "-" if row.requests is None else str(row.requests),
                 _number(row.peak_rss_mb, 0),
                 f"{row.ok}/{row.runs}",

@@ -38,7 +38,7 @@ async def order_flow(results: Results, runs: int) -> None:
                 for _ in range(runs):
                     for series, flow in zip(pair, (flows.bound, flows.companion), strict=True):
                         before = stage.requests()
-                        series.took(await flow([stage.fresh_names(size)]))
+                        series.took(*await flow([stage.fresh_names(size)]))
                         series.requests.append(stage.requests() - before)
                 results.add(*pair)
                 times = ratio(pair[1].row, pair[0].row)

@@ -38,7 +38,7 @@ async def _flows(results: Results, stage: Stage, case: str, runs: int) -> None:
     for _ in range(runs):
         for series, flow in zip(pair, (flows.bound, flows.companion), strict=True):
             before = stage.requests()
-            series.took(await flow([[name] for name in stage.fresh_names(LINEAGES)]))
+            series.took(*await flow([[name] for name in stage.fresh_names(LINEAGES)]))
             series.requests.append(stage.requests() - before)
     results.add(*pair)
     results.targets.append(

@@ -20,7 +20,7 @@ async def nonce15(results: Results, *, everything: bool) -> None:
             series = Series(tool, "nonce15", NAMES, 0)
             for _ in range(ISSUANCES):
                 try:
-                    series.took(await flow([stage.fresh_names(NAMES)]))
+                    series.took(*await flow([stage.fresh_names(NAMES)]))
                 except Exception as problem:  # noqa: BLE001 - what fails is counted, whatever it is
                     series.took(0, ok=False)
                     print(f"  nonce15: {tool}: {type(problem).__name__}: {problem}", flush=True)

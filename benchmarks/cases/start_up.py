@@ -23,7 +23,7 @@ async def start_up(results: Results, runs: int) -> None:
         series = Series(COMPANION, arguments[0].strip("-"), 0, 0)
         for _ in range(runs):
             done = await run(companion.command(*arguments), environment, LIMIT, CHECKOUT)
-            series.took(done.seconds, ok=done.code in codes)
+            series.took(done.seconds, done.cpu_seconds, ok=done.code in codes)
             series.memory_mb.append(done.memory_mb)
         results.add(series)
         results.targets.append(
