@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from acme_companion.cli.wiring import open_world
 from acme_companion.cycle import once
-from acme_companion.decide.plan import Keep
+from acme_companion.decide.steps import Keep
 from demo import rows
 from demo.clients import content, endpoints_of, trusting, visit_all
 from demo.stage import FORBIDDEN, HOSTNAME, MAIL_DOMAINS, set_up

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from acme_companion.decide.plan import Issue
+from acme_companion.decide.steps import Issue
 from demo.watching import ISSUING, LOOKING, RESTARTING, VERIFYING
 
 if TYPE_CHECKING:

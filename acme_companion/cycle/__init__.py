@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from acme_companion.cycle.deploying import deploy
 from acme_companion.cycle.issuing import issue
 from acme_companion.cycle.surveying import survey
-from acme_companion.decide.plan import Archive, Deploy
 from acme_companion.decide.report import Done, Report
 from acme_companion.decide.schedule import next_look
+from acme_companion.decide.steps import Archive, Deploy
 from acme_companion.problems import Problem
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ async def once(settings: Settings, world: World, *, force: bool = False) -> Repo
     made = world.store.bootstrap(settings.naming.hostname, started)
     for sentence in made:
         world.log.info(sentence)
-    seen = await survey(settings, world, force=force)
+    seen = await survey(settings, world, force=force, patient=True)
     memory = seen.memory
     if force or seen.held.force_renew:
         # The wish becomes memory before any order: whoever is stopped over it goes on with what is left of it, once.

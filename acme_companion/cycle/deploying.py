@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from acme_companion.decide.deployment import (
-    RESTART,
+    BRING_BACK,
     Change,
     Verification,
     came_up,
@@ -17,9 +17,9 @@ from acme_companion.decide.deployment import (
     rollout,
 )
 from acme_companion.decide.facts import ServedCertificate
-from acme_companion.decide.plan import DEPLOYMENT
 from acme_companion.decide.report import DeploymentReport
 from acme_companion.decide.schedule import AFTER_A_ROLL_BACK, one_more
+from acme_companion.decide.steps import DEPLOYMENT
 from acme_companion.problems import Problem
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ async def deploy(
         return DeploymentReport(), issued.memory
     renewed_only = not gone and not again and all(one.renewal for one in issued.switched)
     change = Change.RENEWED if renewed_only else Change.CHANGED
-    attempt = _Attempt(settings, world, _to_verify(world, issued.memory))
+    attempt = _Attempt(settings, world, issued.memory, _to_verify(world, issued.memory))
     try:
         await attempt.act(change)
         verification = await attempt.verify()
@@ -65,9 +65,11 @@ async def deploy(
 
     if verification.finished and not attempt.faults and not attempt.down:
         return attempt.report(verification, ok=True), _succeeded(issued.memory)
-    if attempt.down and await _roll_back(world, attempt, issued.switched):
+    if attempt.down and _roll_back(world, attempt, issued.switched):
+        because = "; ".join(attempt.down)
+        verification = await attempt.bring_back()
         return attempt.report(verification, ok=False, rolled_back=True), _rolled_back(
-            issued.memory, world, issued.switched, "; ".join(attempt.down)
+            issued.memory, world, issued.switched, because
         )
     because = "; ".join([*attempt.faults, *attempt.down, *verification.unseen, *map(str, verification.stale)])
     return attempt.report(verification, ok=False), _failed(issued.memory, world, because)
@@ -102,6 +104,7 @@ class _Attempt:
 
     settings: Settings
     world: World
+    memory: Memory
     to_verify: _ToVerify
     acted: list[tuple[Sibling, Action]] = field(default_factory=list)
     refused: set[str] = field(default_factory=set)
@@ -137,10 +140,12 @@ class _Attempt:
             await self._one(sibling, action)
         return bool(harder)
 
-    async def restart_all(self) -> None:
-        for sibling in dict.fromkeys(sibling.identity for sibling, _ in self.acted):
-            before = next(s for s, _ in self.acted if s.identity == sibling)
-            await self._one(before, RESTART)
+    async def bring_back(self) -> Verification:
+        """Take everybody whom we touched back to the pair that is in place again, also who stopped over the new one."""
+        self.to_verify = _to_verify(self.world, self.memory)
+        for sibling in {sibling.identity: sibling for sibling, _ in reversed(self.acted)}.values():
+            await self._one(sibling, BRING_BACK)
+        return await self.verify()
 
     async def _one(self, sibling: Sibling, action: Action) -> None:
         self.acted.append((sibling, action))
@@ -221,8 +226,8 @@ class _Attempt:
         return DeploymentReport(ok, tuple(dict.fromkeys(sentences)), seen.results, rolled_back)
 
 
-async def _roll_back(world: World, attempt: _Attempt, switched: Sequence[Switched]) -> bool:
-    """Bring every pair of this cycle back to its previous generation; False when none has one."""
+def _roll_back(world: World, attempt: _Attempt, switched: Sequence[Switched]) -> bool:
+    """Put every pair of this cycle back to its previous generation; False when none has one."""
     now = world.clock.now()
     restored = [
         one.lineage.directory
@@ -234,7 +239,6 @@ async def _roll_back(world: World, attempt: _Attempt, switched: Sequence[Switche
     attempt.told.append(
         f"ROLLED BACK to the previous certificate of {', '.join(restored)}: {'; '.join(attempt.down)}"
     )
-    await attempt.restart_all()
     return True
 
 

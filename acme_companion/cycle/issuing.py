@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from acme_companion.decide.memory import Authority
 from acme_companion.decide.pair import Pair
-from acme_companion.decide.plan import LeftOut
 from acme_companion.decide.report import Done
 from acme_companion.decide.schedule import FORGET_AFTER, one_more
+from acme_companion.decide.steps import LeftOut
 from acme_companion.problems import NameRefusals, NotYet, Problem
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from acme_companion.decide.memory import Memory
     from acme_companion.decide.names import Name
     from acme_companion.decide.pair import Certificate
-    from acme_companion.decide.plan import Issue, Lineage, Plan
     from acme_companion.decide.settings import Settings
+    from acme_companion.decide.steps import Issue, Lineage, Plan
     from acme_companion.ports import CertificateAuthority, Issued, World
 
 
@@ -56,13 +56,19 @@ async def issue(settings: Settings, world: World, plan: Plan, memory: Memory) ->
             knowledge, key_pem = await asyncio.gather(
                 ca.knowledge(), asyncio.to_thread(world.store.certificate_key)
             )
-            memory = replace(memory, authorities={**memory.authorities, settings.ca.directory_url: knowledge})
-            return await _all(settings, world, plan, memory, ca, key_pem)
+            memory = _knowing(settings, memory, knowledge)
+            issued = await _all(settings, world, plan, memory, ca, key_pem)
+            # An account that the CA had lost was replaced on the way.
+            return replace(issued, memory=_knowing(settings, issued.memory, await ca.knowledge()))
     except Problem as problem:
         failed = _Progress(settings, world, memory)
         for step in plan.issues:
             failed.note_failure(step, problem)
         return failed.result()
+
+
+def _knowing(settings: Settings, memory: Memory, knowledge: Authority) -> Memory:
+    return replace(memory, authorities={**memory.authorities, settings.ca.directory_url: knowledge})
 
 
 async def _all(

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from acme_companion.decide.facts import MailDomains, OwnAddresses, Unanswered
 from acme_companion.decide.memory import Authority, Memory, without_the_past
-from acme_companion.decide.plan import Plan, make_plan, reason_to_issue_nothing, remember_readiness
+from acme_companion.decide.plan import make_plan, reason_to_issue_nothing, remember_readiness
 from acme_companion.decide.renewal import window_from
+from acme_companion.decide.settings import Http01Mode
 from acme_companion.decide.verdicts import Verdict, judge
 from acme_companion.decide.wanted import Wanted, keep_held, wanted_certificates
 from acme_companion.ports import ProbeFile
@@ -24,7 +25,12 @@ if TYPE_CHECKING:
     from acme_companion.decide.memory import Held, RenewalWindow
     from acme_companion.decide.names import Name
     from acme_companion.decide.settings import Settings
+    from acme_companion.decide.steps import Plan
     from acme_companion.ports import World
+
+
+WEB_SERVER_STARTS_WITHIN = 60.0  # seconds
+LOOK_AGAIN_AT_WEB_SERVER = 1.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +46,11 @@ class Survey:
     warnings: tuple[str, ...] = ()
 
 
-async def survey(settings: Settings, world: World, *, force: bool = False) -> Survey:
-    """Look and decide, for a cycle as well as for `check` and `plan`."""
+async def survey(settings: Settings, world: World, *, force: bool = False, patient: bool = False) -> Survey:
+    """Look and decide, for a cycle as well as for `check` and `plan`.
+
+    `patient`: wait a while for a web server that is only starting, because it could not start before us.
+    """
     held = world.store.read()
     held = replace(held, memory=without_the_past(held, world.clock.now()))
     force = force or held.force_renew
@@ -58,7 +67,9 @@ async def survey(settings: Settings, world: World, *, force: bool = False) -> Su
     wanted = wanted_certificates(settings.naming, domains)
     if domains.unanswered:
         wanted = keep_held(wanted, held.lineages)
-    facts, probe_warnings = await _look(settings, world, wanted, own)
+    facts, probe_warnings = await _look(
+        settings, world, wanted, own, patience=_patience(held) if patient else 0.0
+    )
     verdicts = {name: judge(one, own, settings.checks, authority) for name, one in facts.items()}
 
     memory = remember_readiness(
@@ -81,7 +92,7 @@ async def survey(settings: Settings, world: World, *, force: bool = False) -> Su
 
 
 async def _look(
-    settings: Settings, world: World, wanted: Wanted, own: OwnAddresses
+    settings: Settings, world: World, wanted: Wanted, own: OwnAddresses, *, patience: float
 ) -> tuple[Mapping[Name, NameFacts], tuple[str, ...]]:
     names = wanted.names
     if settings.checks.skip_http:
@@ -91,6 +102,7 @@ async def _look(
         async with world.responding() as responder:
             try:
                 responder.present(probe.token, probe.content)
+                await _web_server(settings, world, own, probe, patience)
                 return await world.look_at_names(names, own, probe), ()
             finally:
                 responder.clean_up(probe.token)
@@ -98,6 +110,24 @@ async def _look(
         unprobed = await world.look_at_names(names, own, None)
         why = f"the HTTP probe is not possible: {problem}"
         return {name: replace(facts, probe=Unanswered(why)) for name, facts in unprobed.items()}, (why,)
+
+
+def _patience(held: Held) -> float:
+    """Only while there is nothing but the pair that we made so that siblings can start."""
+    return WEB_SERVER_STARTS_WITHIN if held.server is None or held.server.self_signed else 0.0
+
+
+async def _web_server(
+    settings: Settings, world: World, own: OwnAddresses, probe: ProbeFile, patience: float
+) -> None:
+    """Wait while nothing answers for the hostname: siblings that start with us wait for the first pair themselves."""
+    hostname = settings.naming.hostname
+    end = world.clock.monotonic() + patience
+    while patience and settings.http01.mode is Http01Mode.WEBROOT:
+        seen = (await world.look_at_names((hostname,), own, probe))[hostname]
+        if not isinstance(seen.probe, Unanswered) or world.clock.monotonic() >= end:
+            return
+        await world.clock.sleep(LOOK_AGAIN_AT_WEB_SERVER)
 
 
 async def _own_addresses(settings: Settings, world: World, memory: Memory) -> OwnAddresses:

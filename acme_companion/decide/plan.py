@@ -1,4 +1,4 @@
-"""What a cycle will do, as data: one step per certificate, each with its reason in one sentence."""
+"""What a cycle will do: what is wanted, held against what is there and what was seen."""
 
 from __future__ import annotations
 
@@ -8,6 +8,19 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from acme_companion.decide.renewal import Due, due
+from acme_companion.decide.steps import (
+    DEPLOYMENT,
+    Archive,
+    Deploy,
+    Hold,
+    Issue,
+    Keep,
+    LeftOut,
+    Lineage,
+    Plan,
+    Skip,
+    Step,
+)
 from acme_companion.decide.verdicts import Readiness, Verdict
 
 if TYPE_CHECKING:
@@ -23,99 +36,6 @@ if TYPE_CHECKING:
 
 NOT_READY_LEAVES_AFTER = timedelta(days=3)
 """A name that has looked not ready for this long is left out of a renewal that is due anyway."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lineage:
-    """A certificate over its renewals: its directory, and the names that its next generation has (first name first)."""
-
-    names: tuple[Name, ...]
-    server: bool = False
-    directory: str = ""
-
-    def __post_init__(self) -> None:
-        if not self.directory and self.names:
-            object.__setattr__(self, "directory", self.names[0].directory)
-
-    def __str__(self) -> str:
-        more = len(self.names) - 1
-        return self.directory + (f" +{more} name{'s' if more > 1 else ''}" if more > 0 else "")
-
-
-@dataclass(frozen=True, slots=True)
-class LeftOut:
-    """A wanted name that the certificate does without for now, and why."""
-
-    name: Name
-    because: str
-
-
-@dataclass(frozen=True, slots=True)
-class Keep:
-    """Nothing to do until `next_renewal`."""
-
-    lineage: Lineage
-    because: str
-    next_renewal: datetime
-    left_out: tuple[LeftOut, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Issue:
-    """Ask the CA. `replaces` is the predecessor's CertID (RFC 9773) or empty; `renewal`: same directory and same names as now."""
-
-    lineage: Lineage
-    because: str
-    replaces: str = ""
-    renewal: bool = False
-    left_out: tuple[LeftOut, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """A certificate would be issued, but not now. `until` is the earliest next try, None: as soon as the cause is gone."""
-
-    lineage: Lineage
-    because: str
-    until: datetime | None = None
-    left_out: tuple[LeftOut, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Deploy:
-    """The siblings have not been seen to serve what the volume holds: take them through it again."""
-
-    directories: tuple[str, ...]
-    because: str
-
-
-@dataclass(frozen=True, slots=True)
-class Archive:
-    """Nobody wants this lineage any more: out of the siblings' sight, below `backups/`."""
-
-    directory: str
-    because: str
-
-
-@dataclass(frozen=True, slots=True)
-class Skip:
-    """The whole cycle asks the CA for nothing."""
-
-    because: str
-
-
-Step = Keep | Issue | Hold | Deploy | Archive | Skip
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """All steps, in the order in which they are told."""
-
-    steps: tuple[Step, ...]
-
-    @property
-    def issues(self) -> tuple[Issue, ...]:
-        return tuple(step for step in self.steps if isinstance(step, Issue))
 
 
 def make_plan(
@@ -300,10 +220,6 @@ def _deploys(held: Held, now: datetime, *, force: bool) -> Iterator[Deploy]:
             failed.because if failed else "the last cycle ended before the siblings were seen to serve it"
         )
         yield Deploy(held.memory.undeployed, because)
-
-
-DEPLOYMENT = "(deployment)"
-"""The key of the deployment's own failures beside those of lineages; no directory can have this name."""
 
 
 def _nothing_ready(wanted: WantedCertificate, left_out: tuple[LeftOut, ...]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from acme_companion.decide.plan import Archive, Deploy, Hold, Issue, Keep, Plan, Skip, Step
+from acme_companion.decide.steps import Archive, Deploy, Hold, Issue, Keep, Plan, Skip, Step
 from acme_companion.decide.verdicts import Readiness
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from acme_companion.decide.deployment import EndpointResult
     from acme_companion.decide.facts import Refusal
     from acme_companion.decide.names import Name
-    from acme_companion.decide.plan import LeftOut
+    from acme_companion.decide.steps import LeftOut
     from acme_companion.decide.verdicts import Verdict
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from acme_companion.decide.memory import Failures, Memory
-from acme_companion.decide.plan import Hold, Issue, Keep
+from acme_companion.decide.steps import Hold, Issue, Keep
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -21,7 +21,7 @@ RETRY_AFTER = (  # after this many failures in a row
 )
 CYCLE_EVERY = timedelta(days=1)
 LOOK_AGAIN_WITHOUT_CERTIFICATE = timedelta(minutes=30)
-LOOK_AGAIN_AT_NAMES = timedelta(hours=6)
+LOOK_AGAIN_AT_NAMES = timedelta(hours=1)
 AFTER_A_ROLL_BACK = timedelta(
     hours=12
 )  # each try costs a certificate; a CA gives five of the same names a week

@@ -8,14 +8,7 @@ import pytest
 
 from acme_companion.decide.facts import Unanswered
 from acme_companion.decide.memory import HeldLineage, Memory, without_the_past
-from acme_companion.decide.plan import (
-    DEPLOYMENT,
-    Archive,
-    Deploy,
-    Issue,
-    Keep,
-    Lineage,
-)
+from acme_companion.decide.steps import DEPLOYMENT, Archive, Deploy, Issue, Keep, Lineage
 from tests.builders import (
     CA_URL,
     HOST,

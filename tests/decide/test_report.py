@@ -8,7 +8,6 @@ import pytest
 
 from acme_companion.decide.deployment import EndpointResult
 from acme_companion.decide.facts import Endpoint, Refusal
-from acme_companion.decide.plan import Archive, Deploy, Hold, Issue, Keep, LeftOut, Lineage, Plan, Skip
 from acme_companion.decide.report import (
     DeploymentReport,
     Done,
@@ -19,6 +18,7 @@ from acme_companion.decide.report import (
     readiness_counts,
     step_as_data,
 )
+from acme_companion.decide.steps import Archive, Deploy, Hold, Issue, Keep, LeftOut, Lineage, Plan, Skip
 from tests.builders import DAY, HOST, NOW, names, verdicts
 
 LINEAGE = Lineage(names("mail.example.org imap.example.org smtp.example.org"), server=True)

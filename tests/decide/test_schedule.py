@@ -9,20 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from acme_companion.decide.memory import Failures, Memory, RenewalWindow
-from acme_companion.decide.plan import (
-    Archive,
-    Deploy,
-    Hold,
-    Issue,
-    Keep,
-    LeftOut,
-    Lineage,
-    Plan,
-    Skip,
-    make_plan,
-)
+from acme_companion.decide.plan import make_plan
 from acme_companion.decide.report import Report
 from acme_companion.decide.schedule import next_look, one_more
+from acme_companion.decide.steps import Archive, Deploy, Hold, Issue, Keep, LeftOut, Lineage, Plan, Skip
 from acme_companion.decide.wanted import wanted_certificates
 from tests.builders import DAY, HOST, NOW, domains, failures, held, names, naming, settings, verdicts
 

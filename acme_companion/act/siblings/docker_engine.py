@@ -149,7 +149,7 @@ class DockerEngine:
     def _act(self, sibling: Sibling, action: Action, pause: Callable[[], None]) -> str:
         """Do it; a remark for the log when something else was done instead."""
         with self._connected() as client:
-            document = self._found_again(client, sibling)
+            document = self._found_again(client, sibling, also_stopped=action.also_stopped)
             try:
                 self._carry_out(client, document, sibling.name, action, pause)
             except _CannotRun as problem:
@@ -159,7 +159,7 @@ class DockerEngine:
                 return f"{problem}; done instead: {action.instead}"
         return ""
 
-    def _found_again(self, client: APIClient, sibling: Sibling) -> dict[str, Any]:
+    def _found_again(self, client: APIClient, sibling: Sibling, *, also_stopped: bool) -> dict[str, Any]:
         """The container as it is now. One that was made anew since the list is looked for again, once."""
         document = self._inspected(client, sibling.identity)
         if document is None:
@@ -169,7 +169,7 @@ class DockerEngine:
         if document is None:
             raise NotYet(f"{sibling.name} is gone: it was removed or made anew while we worked")
         state = text(document, "State", "Status")
-        if state != "running":
+        if state != "running" and not also_stopped:
             raise NotYet(f"{sibling.name} is {quoted(state)}, not running; it is not started by us")
         return document
 

@@ -1,6 +1,7 @@
 """How siblings take a new pair up: which action for whom, in which order, and which endpoints must then serve it."""
 
 from acme_companion.decide.deployment.actions import (
+    BRING_BACK,
     NGINX_RELOAD,
     NOTHING,
     RESTART,
@@ -20,6 +21,7 @@ from acme_companion.decide.deployment.verification import (
 )
 
 __all__ = [
+    "BRING_BACK",
     "NGINX_RELOAD",
     "NOTHING",
     "RESTART",

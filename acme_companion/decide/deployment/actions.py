@@ -21,17 +21,20 @@ class Action:
 
     `instead`: what to do when the command cannot be run at all. A command that runs and says no is an answer: then
     nothing is done instead, because a restart with a broken configuration would end a service that still serves.
+    `also_stopped`: also to a container that does not run, because it ran before an action of ours.
     """
 
     kind: ActionKind
     argument: tuple[str, ...] = ()
     instead: Action | None = None
+    also_stopped: bool = False
 
     def __str__(self) -> str:
         return " ".join([self.kind, *self.argument])
 
 
 RESTART = Action(ActionKind.RESTART)
+BRING_BACK = Action(ActionKind.RESTART, also_stopped=True)
 NGINX_RELOAD = Action(ActionKind.EXEC, ("nginx", "-s", "reload"), instead=RESTART)
 NOTHING = Action(ActionKind.NONE)
 

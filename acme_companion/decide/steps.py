@@ -1,0 +1,107 @@
+"""What a plan is made of: one step per certificate, each with its reason in one sentence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from acme_companion.decide.names import Name
+
+DEPLOYMENT = "(deployment)"
+"""The key of the deployment's own failures beside those of lineages; no directory can have this name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """A certificate over its renewals: its directory, and the names that its next generation has (first name first)."""
+
+    names: tuple[Name, ...]
+    server: bool = False
+    directory: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.directory and self.names:
+            object.__setattr__(self, "directory", self.names[0].directory)
+
+    def __str__(self) -> str:
+        more = len(self.names) - 1
+        return self.directory + (f" +{more} name{'s' if more > 1 else ''}" if more > 0 else "")
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A wanted name that the certificate does without for now, and why."""
+
+    name: Name
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Nothing to do until `next_renewal`."""
+
+    lineage: Lineage
+    because: str
+    next_renewal: datetime
+    left_out: tuple[LeftOut, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """Ask the CA. `replaces` is the predecessor's CertID (RFC 9773) or empty; `renewal`: same directory and same names as now."""
+
+    lineage: Lineage
+    because: str
+    replaces: str = ""
+    renewal: bool = False
+    left_out: tuple[LeftOut, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A certificate would be issued, but not now. `until` is the earliest next try, None: as soon as the cause is gone."""
+
+    lineage: Lineage
+    because: str
+    until: datetime | None = None
+    left_out: tuple[LeftOut, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Deploy:
+    """The siblings have not been seen to serve what the volume holds: take them through it again."""
+
+    directories: tuple[str, ...]
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """Nobody wants this lineage any more: out of the siblings' sight, below `backups/`."""
+
+    directory: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """The whole cycle asks the CA for nothing."""
+
+    because: str
+
+
+Step = Keep | Issue | Hold | Deploy | Archive | Skip
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All steps, in the order in which they are told."""
+
+    steps: tuple[Step, ...]
+
+    @property
+    def issues(self) -> tuple[Issue, ...]:
+        return tuple(step for step in self.steps if isinstance(step, Issue))
