@@ -1,8 +1,9 @@
-"""What went wrong on the way to an HTTP server, in the system's own words."""
+"""What went wrong on the way to a server, in the system's own words."""
 
 from __future__ import annotations
 
 import os
+import socket
 import ssl
 
 import aiohttp
@@ -17,7 +18,8 @@ def reason_of(problem: Exception) -> str:
         return f"its certificate does not verify ({inner.verify_message})"
     if isinstance(inner, ssl.SSLError):
         return f"TLS fails ({inner.reason or 'no reason given'})"
-    if isinstance(inner, OSError) and inner.errno:
+    # The numbers of `getaddrinfo` are its own.
+    if isinstance(inner, OSError) and inner.errno and not isinstance(inner, socket.gaierror):
         return os.strerror(inner.errno)
     if isinstance(inner, OSError) and inner.strerror:
         return inner.strerror
