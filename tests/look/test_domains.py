@@ -15,7 +15,7 @@ from acme_companion.decide.names import Name
 from acme_companion.decide.settings import Database, Secret
 from acme_companion.look.domains import mail_domains
 from tests.builders import names, naming
-from tests.look.conftest import Mailcow
+from tests.look.mailcow_database import Mailcow
 
 FULL = MailDomains(names("example.com example.org xn--mller-kva.example"), names("alias.example example.org"))
 
