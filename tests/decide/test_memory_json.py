@@ -25,18 +25,19 @@ failures = st.builds(
 )
 windows = st.builds(RenewalWindow, moments, moments, moments, moments, texts)
 authorities = st.builds(Authority, texts, st.none() | texts, st.lists(texts, max_size=3).map(tuple), texts)
-memories = st.builds(
-    Memory,
-    issued=st.dictionaries(texts, texts, max_size=3),
-    lineage_failures=st.dictionaries(texts, failures, max_size=3),
-    name_failures=st.dictionaries(texts, failures, max_size=3),
-    not_ready_since=st.dictionaries(texts, moments, max_size=3),
-    windows=st.dictionaries(texts, windows, max_size=3),
-    authorities=st.dictionaries(texts, authorities, max_size=3),
-    undeployed=st.lists(texts, max_size=3).map(tuple),
-    own_addresses=st.lists(texts, max_size=3).map(tuple),
-    last_success=st.none() | moments,
-)
+fields = {
+    "issued": st.dictionaries(texts, texts, max_size=3),
+    "lineage_failures": st.dictionaries(texts, failures, max_size=3),
+    "name_failures": st.dictionaries(texts, failures, max_size=3),
+    "not_ready_since": st.dictionaries(texts, moments, max_size=3),
+    "windows": st.dictionaries(texts, windows, max_size=3),
+    "authorities": st.dictionaries(texts, authorities, max_size=3),
+    "undeployed": st.lists(texts, max_size=3).map(tuple),
+    "own_addresses": st.lists(texts, max_size=3).map(tuple),
+    "last_success": st.none() | moments,
+    "forced": st.lists(texts, max_size=3).map(tuple),
+}
+memories = st.builds(Memory, **fields)
 
 
 def envelope(memory: object, schema: object = SCHEMA) -> bytes:
@@ -44,6 +45,11 @@ def envelope(memory: object, schema: object = SCHEMA) -> bytes:
     return json.dumps(
         {"schema": schema, "checksum": hashlib.sha256(canonical).hexdigest(), "memory": memory}
     ).encode()
+
+
+def test_the_round_trip_leaves_nothing_out() -> None:
+    """Every field of the memory is drawn below."""
+    assert fields.keys() | {"schema"} == Memory.__dataclass_fields__.keys()
 
 
 @given(memories)
