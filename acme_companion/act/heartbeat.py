@@ -16,14 +16,19 @@ class Heartbeat:
 
     def beat(self, until: datetime) -> None:
         """Vouch for the loop until then. A disk that says no makes the loop look stuck, which is what it should look like."""
+        fresh = self._path.with_name(f"{self._path.name}.new")
         try:
-            self._path.write_text(until.isoformat(), encoding="ascii")
+            fresh.write_text(until.isoformat(), encoding="ascii")
+            # Whoever reads meanwhile finds the old time or the new one.
+            fresh.replace(self._path)
         except OSError:
             return
 
     def alive_until(self) -> datetime | None:
         """The time that was last vouched for, None when there is none."""
         try:
-            return datetime.fromisoformat(self._path.read_text(encoding="ascii")[:64])
+            with self._path.open("rb") as file:
+                until = datetime.fromisoformat(file.read(64).decode("ascii"))
         except (OSError, ValueError):
             return None
+        return until if until.tzinfo else None

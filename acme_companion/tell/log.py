@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
 from datetime import UTC, datetime
@@ -17,8 +18,10 @@ _LONGEST = 4000
 
 def one_line(text: str) -> str:
     """`text` with control characters escaped and cut: what a name, a CA or a container says cannot forge a second line."""
-    safe = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:_LONGEST])
-    return safe + ("…" if len(text) > _LONGEST else "")
+    safe = "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[: _LONGEST + 1]
+    )
+    return f"{safe[:_LONGEST]}…" if len(safe) > _LONGEST else safe
 
 
 class OneLineFormatter(logging.Formatter):
@@ -37,7 +40,11 @@ def start_log(time_zone: str = "", *, verbose: bool = False, stream: TextIO | No
     """The logger that everything speaks through. A second call replaces the first one's handlers."""
     # A full or closed pipe must not end a cycle, and its traceback would help nobody.
     logging.raiseExceptions = False
-    handler = logging.StreamHandler(stream or sys.stdout)
+    stream = stream or sys.stdout
+    if isinstance(stream, io.TextIOWrapper):
+        # A container may run with a character set that lacks a dash or an umlaut: no reason to lose the line.
+        stream.reconfigure(errors="backslashreplace")
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(OneLineFormatter(ZoneInfo(time_zone) if time_zone else UTC))
     for old in LOGGER.handlers[:]:
         LOGGER.removeHandler(old)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
-import queue
 import threading
+from collections import deque
 from typing import TYPE_CHECKING
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from acme_companion.tell.log import one_line
 
@@ -17,60 +19,96 @@ if TYPE_CHECKING:
 
     from acme_companion.decide.settings import Redis
 
-_LIMIT = 3.0
+LIMIT = 3.0
+"""Seconds for one answer of Redis, and for the last lines when we end."""
+_TRY_AGAIN_AFTER = 30.0
 _WAITING_LINES = 1000
+_LINES_AT_ONCE = 100
 
 
 class RedisHandler(logging.Handler):
     """Passes log lines on from a thread of its own: Redis may be slow or down, certificates go on.
 
-    Lines that do not fit into the queue are dropped; they are in the container's log all the same.
+    While Redis is down the newest lines wait for it; the others are in the container's log all the same.
     """
 
-    def __init__(self, settings: Redis, hostname: str) -> None:
+    def __init__(self, settings: Redis, hostname: str, limit: float = LIMIT) -> None:
         super().__init__()
         self._hostname = hostname
         self._log_lines = settings.log_lines
+        self._limit = limit
         self._client = redis.Redis(
             host=settings.server.host,
             port=settings.server.port,
             password=settings.password.reveal() or None,
-            socket_timeout=_LIMIT,
-            socket_connect_timeout=_LIMIT,
+            socket_timeout=limit,
+            socket_connect_timeout=limit,
+            retry=Retry(NoBackoff(), 0),
         )
-        self._waiting: queue.Queue[tuple[str, str] | None] = queue.Queue(_WAITING_LINES)
+        self._lines: deque[str] = deque(maxlen=_WAITING_LINES)
+        self._failed_at = ""
+        self._closing = False
+        self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._pass_on, name="redis", daemon=True)
         self._thread.start()
 
     def emit(self, record: logging.LogRecord) -> None:
         message = f"{self._hostname} - {one_line(record.getMessage())}"
-        self._put(("log", json.dumps({"time": str(int(record.created)), "message": message})))
+        line = json.dumps({"time": str(int(record.created)), "message": message}, separators=(",", ":"))
+        with self._changed:
+            self._lines.append(line)
+            self._changed.notify()
 
     def cycle_failed(self, now: datetime) -> None:
         """Tell the watchdog, which alerts when the value changes."""
-        self._put(("failed", str(int(now.timestamp()))))
+        with self._changed:
+            self._failed_at = str(int(now.timestamp()))
+            self._changed.notify()
 
     def close(self) -> None:
         """Pass on what is waiting, for as long as one answer of Redis may take."""
-        self._put(None)
-        self._thread.join(2 * _LIMIT)
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        self._thread.join(self._limit)
         super().close()
 
-    def _put(self, item: tuple[str, str] | None) -> None:
-        try:
-            self._waiting.put_nowait(item)
-        except queue.Full:
-            return
-
     def _pass_on(self) -> None:
-        while (item := self._waiting.get()) is not None:
-            kind, value = item
-            try:
-                if kind == "log":
-                    self._client.lpush("ACME_LOG", value)
-                    self._client.ltrim("ACME_LOG", 0, self._log_lines - 1)
-                else:
-                    self._client.set("ACME_FAIL_TIME", value)
-            except (redis.RedisError, OSError):
-                continue
-        self._client.close()
+        with self._client:
+            reached = True
+            while True:
+                with self._changed:
+                    if not self._waiting() or not reached:
+                        if self._closing:
+                            return
+                        self._changed.wait(_TRY_AGAIN_AFTER if self._waiting() else None)
+                    lines, failed_at = tuple(self._lines)[:_LINES_AT_ONCE], self._failed_at
+                if lines or failed_at:
+                    reached = self._send(lines, failed_at)
+                if reached:
+                    self._forget(lines, failed_at)
+
+    def _waiting(self) -> bool:
+        return bool(self._lines or self._failed_at)
+
+    def _send(self, lines: tuple[str, ...], failed_at: str) -> bool:
+        try:
+            with self._client.pipeline(transaction=False) as batch:
+                if failed_at:
+                    batch.set("ACME_FAIL_TIME", failed_at)
+                if lines:
+                    batch.lpush("ACME_LOG", *lines)
+                    batch.ltrim("ACME_LOG", 0, self._log_lines - 1)
+                batch.execute()
+        except (redis.RedisError, OSError):
+            return False
+        return True
+
+    def _forget(self, lines: tuple[str, ...], failed_at: str) -> None:
+        with self._changed:
+            # New lines may have pushed the oldest out meanwhile.
+            for line in lines:
+                if self._lines and self._lines[0] == line:
+                    self._lines.popleft()
+            if self._failed_at == failed_at:
+                self._failed_at = ""
