@@ -9,7 +9,7 @@ import ssl
 import time
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,9 +34,11 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from contextlib import AbstractAsyncContextManager
 
+    from acme_companion.decide.deployment import Action
+    from acme_companion.decide.facts import Sibling
     from acme_companion.decide.memory import Authority
     from acme_companion.decide.settings import Ca, Settings
-    from acme_companion.ports import CertificateAuthority, Clock, Log, Responder
+    from acme_companion.ports import CertificateAuthority, Clock, Log, Responder, Siblings
 
 ENV_FILES = ("/etc/acme-companion/mail.conf", "mail.conf")
 DOCKER_SOCKET = Path("/var/run/docker.sock")
@@ -100,13 +102,28 @@ def _open_authority(
     return open_authority(ca, clock, log, remembered, account_key, responder)
 
 
+class _Siblings:
+    """Opened when they are first asked for: the Docker library is a slow import, and most cycles touch nobody."""
+
+    def __init__(self, open_them: Callable[[], Siblings]) -> None:
+        self._open = cache(open_them)
+
+    async def list(self) -> tuple[Sibling, ...]:
+        return await self._open().list()
+
+    async def act(self, sibling: Sibling, action: Action) -> None:
+        await self._open().act(sibling, action)
+
+
 @asynccontextmanager
 async def open_world(
     settings: Settings, log: Log, cycle_failed: Callable[[datetime], None] = lambda _: None
 ) -> AsyncIterator[World]:
     """Every door, opened for these settings."""
     clock = SystemClock()
-    ca_trust = trust(settings)
+    ca_trust = cache(lambda: trust(settings))
+    if settings.ca.ca_bundle:
+        ca_trust()  # a wrong one is told at once; the system's is large, and read when it is needed
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
         yield World(
             clock=clock,
@@ -119,14 +136,14 @@ async def open_world(
                 clock=clock,
                 log=log,
             ),
-            siblings=open_siblings(settings.deployment, clock, log, own_container_id()),
+            siblings=_Siblings(lambda: open_siblings(settings.deployment, clock, log, own_container_id())),
             responding=partial(responding, settings.http01, clock),
-            directory=partial(directory, session, ca_trust, settings.ca.directory_url),
+            directory=lambda: directory(session, ca_trust(), settings.ca.directory_url),
             authority=partial(_open_authority, settings.ca, clock, log),
             mail_domains=partial(mail_domains, settings.naming, settings.database),
             own_addresses=partial(own_addresses, settings.checks),
             look_at_names=partial(look_at_names, settings.checks),
-            renewal_advice=lambda url: renewal_advice(session, ca_trust, url, clock.now()),
+            renewal_advice=lambda url: renewal_advice(session, ca_trust(), url, clock.now()),
             served=served,
             cycle_failed=cycle_failed,
         )
