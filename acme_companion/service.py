@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import traceback
+from contextlib import ExitStack
 from datetime import timedelta
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from acme_companion.cycle import once
@@ -27,6 +29,12 @@ ALIVE_FOR = timedelta(minutes=3)
 GLANCE_EVERY = 2.0
 """Seconds between two looks for `force_renew`: one `stat`, and quick enough for who has just made the file."""
 AFTER_A_FAULT = timedelta(minutes=30)
+AFTER_AN_UNHEARD_WISH = 300.0
+"""Seconds until `force_renew` counts again when a cycle left it lying: one that fails early must not run in a circle."""
+LOCK_AGAIN_AFTER = (15.0, 60.0, 300.0, AFTER_A_FAULT.total_seconds())
+"""Seconds between two tries to get the volume's lock. The first is for a predecessor that is still ending."""
+
+MOST_TRACEBACK_LINES = 100
 
 Opened = tuple["Settings", "World"]
 T = TypeVar("T")
@@ -86,13 +94,39 @@ async def run(
     while not wishes.stopping():
         wishes.granted()
         async with opened() as (settings, world):
-            with world.store.lock():
+            with ExitStack() as lock:
+                if not await _locked(lock, world, wishes):
+                    continue
                 heart = asyncio.create_task(_heartbeat(world.clock, beat))
                 try:
                     await _cycles(settings, world, wishes)
                 finally:
                     heart.cancel()
                     await asyncio.gather(heart, return_exceptions=True)
+
+
+async def _locked(lock: ExitStack, world: World, wishes: Wishes) -> bool:
+    """Wait for the volume's lock; False when something else was asked for meanwhile.
+
+    Nobody vouches for the loop while it waits: without the volume nothing is kept, and the heartbeat is there as well.
+    """
+    said = ""
+    for seconds in chain(LOCK_AGAIN_AFTER, repeat(LOCK_AGAIN_AFTER[-1])):
+        try:
+            lock.enter_context(world.store.lock())
+        except Problem as problem:
+            # Ending here would have the container restart, and say the same every minute.
+            if str(problem) != said:
+                world.log.error(f"{problem}; trying again from time to time")
+            if said:
+                world.cycle_failed(world.clock.now())
+            said = str(problem)
+        else:
+            return True
+        await wishes.unless_heard(world.clock.sleep(seconds))
+        if wishes.heard():
+            break
+    return False
 
 
 async def _cycles(settings: Settings, world: World, wishes: Wishes) -> None:
@@ -103,31 +137,43 @@ async def _cycles(settings: Settings, world: World, wishes: Wishes) -> None:
             world.log.info("asked to stop: the next start goes on from what is on disk")
             return
         world.log.info(f"next look {wake_at:%d %b %Y %H:%M} UTC")
-        # The wall clock, in small steps: a clock that jumps or a host that slept is noticed at once.
-        while not wishes.heard() and world.clock.now() < wake_at and not world.store.force_renew_wanted():
-            await wishes.unless_heard(world.clock.sleep(GLANCE_EVERY))
+        await _sleep(world, wishes, wake_at)
+
+
+async def _sleep(world: World, wishes: Wishes, wake_at: datetime) -> None:
+    """Until then, or a wish. In small steps by both clocks: one may be set, the other stands still while the host sleeps."""
+    begin, seconds = world.clock.monotonic(), (wake_at - world.clock.now()).total_seconds()
+    unheard = AFTER_AN_UNHEARD_WISH if world.store.force_renew_wanted() else 0.0
+    while not wishes.heard():
+        slept = world.clock.monotonic() - begin
+        if world.clock.now() >= wake_at or slept >= seconds:
+            return
+        if slept >= unheard and world.store.force_renew_wanted():
+            return
+        await wishes.unless_heard(world.clock.sleep(GLANCE_EVERY))
 
 
 async def _one_cycle(settings: Settings, world: World) -> datetime:
+    limit = asyncio.timeout(LONGEST_CYCLE.total_seconds())
     try:
-        async with asyncio.timeout(LONGEST_CYCLE.total_seconds()):
+        async with limit:
             report = await once(settings, world)
-    except Problem as problem:
-        world.log.error(str(problem))
-        world.cycle_failed(world.clock.now())
-    except TimeoutError:
-        world.log.error(f"the cycle was given up after {LONGEST_CYCLE}: what is served stays")
-        world.cycle_failed(world.clock.now())
-    except Exception as fault:  # noqa: BLE001 - the loop must outlive a fault of ours: years, unattended
-        world.log.error(
-            f"a fault of acme-companion itself, please report it: {type(fault).__name__}: {fault}"
-        )
-        world.log.error("".join(traceback.format_exception(fault)))
-        world.cycle_failed(world.clock.now())
-    else:
         tell(report, world)
         if report.next_look is not None:
             return report.next_look
+    except Problem as problem:
+        world.log.error(str(problem))
+        world.cycle_failed(world.clock.now())
+    except Exception as fault:  # noqa: BLE001 - the loop must outlive a fault of ours: years, unattended
+        if limit.expired():
+            world.log.error(f"the cycle was given up after {LONGEST_CYCLE}: what is served stays")
+        else:
+            world.log.error(
+                f"a fault of acme-companion itself, please report it: {type(fault).__name__}: {fault}"
+            )
+            for line in "".join(traceback.format_exception(fault)).splitlines()[-MOST_TRACEBACK_LINES:]:
+                world.log.error(line)
+        world.cycle_failed(world.clock.now())
     return world.clock.now() + AFTER_A_FAULT
 
 
