@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from acme_companion.cli.arguments import parser
 from acme_companion.problems import Problem, SettingsWrong
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import argparse
+    from collections.abc import Callable, Coroutine, Sequence
 
 DONE, FAILED, WRONG = 0, 1, 2
 
@@ -18,11 +19,8 @@ DONE, FAILED, WRONG = 0, 1, 2
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. 0: done or nothing to do; 1: something failed, the last good certificate stands; 2: usage or settings."""
     arguments = parser().parse_args(argv)
-    # Imported only now: `--help` should not wait for libraries that it does not need.
-    from acme_companion.cli import commands  # noqa: PLC0415
-
     try:
-        return asyncio.run(commands.COMMANDS[arguments.command](arguments))
+        return asyncio.run(_command(arguments.command)(arguments))
     except SettingsWrong as problem:
         print(problem, file=sys.stderr)
         return WRONG
@@ -33,3 +31,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         return FAILED
     except BrokenPipeError:
         return FAILED
+
+
+def _command(name: str) -> Callable[[argparse.Namespace], Coroutine[Any, Any, int]]:
+    """Imported only now: no command waits for the libraries of another."""
+    match name:
+        case "run":
+            from acme_companion.cli.cycles import run_command as command
+        case "once":
+            from acme_companion.cli.cycles import once_command as command
+        case "check":
+            from acme_companion.cli.surveys import check_command as command
+        case "plan":
+            from acme_companion.cli.surveys import plan_command as command
+        case "status":
+            from acme_companion.cli.status import status_command as command
+        case "expiry-dates":
+            from acme_companion.cli.expiry_dates import expiry_dates_command as command
+        case "caa":
+            from acme_companion.cli.caa import caa_command as command
+        case _:
+            from acme_companion.cli.health import health_command as command
+    return command

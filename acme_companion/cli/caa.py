@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from acme_companion.act.acme.lookup import look_up
+from acme_companion.cli.clock import SystemClock
+from acme_companion.cli.configuration import load_settings
 from acme_companion.cli.tables import as_json
-from acme_companion.cli.wiring import SystemClock, load_settings, open_world
+from acme_companion.cli.wiring import open_world
 from acme_companion.decide.caa import record
 from acme_companion.decide.names import Name, NameRefused
 from acme_companion.decide.settings import Ca

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from acme_companion.cli.clock import SystemClock
+from acme_companion.cli.configuration import load_settings
 from acme_companion.cli.tables import as_json, table
-from acme_companion.cli.wiring import SystemClock, load_settings
 from acme_companion.decide.facts import Endpoint, ServedCertificate, Unanswered
 from acme_companion.decide.pair import certificate_of_der
 from acme_companion.look.served import served

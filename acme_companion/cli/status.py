@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from acme_companion.cli.configuration import load_settings
 from acme_companion.cli.tables import as_json, table
-from acme_companion.cli.wiring import load_settings, open_world
+from acme_companion.cli.wiring import open_world
 from acme_companion.decide.deployment import expected, judge
 from acme_companion.decide.renewal import due
 from acme_companion.problems import Problem

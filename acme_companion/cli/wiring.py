@@ -1,14 +1,9 @@
-"""Settings from the outside, and the world that they describe."""
+"""The world that the settings describe: every door, with the room behind it."""
 
 from __future__ import annotations
 
-import asyncio
-import os
-import random
 import ssl
-import time
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,8 +14,7 @@ from acme_companion.act.challenges.http01 import responding
 from acme_companion.act.siblings import open_siblings
 from acme_companion.act.siblings.own_container import own_container_id
 from acme_companion.act.store.volume import Volume
-from acme_companion.decide.settings.env_file import EnvFile, parse_bytes
-from acme_companion.decide.settings.read import read
+from acme_companion.cli.clock import SystemClock, SystemDice
 from acme_companion.look.directory import directory
 from acme_companion.look.domains import mail_domains
 from acme_companion.look.names_seen import look_at_names
@@ -33,56 +27,13 @@ from acme_companion.problems import SettingsWrong
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from contextlib import AbstractAsyncContextManager
+    from datetime import datetime
 
     from acme_companion.decide.deployment import Action
     from acme_companion.decide.facts import Sibling
     from acme_companion.decide.memory import Authority
     from acme_companion.decide.settings import Ca, Settings
     from acme_companion.ports import CertificateAuthority, Clock, Log, Responder, Siblings
-
-ENV_FILES = ("/etc/acme-companion/mail.conf", "mail.conf")
-DOCKER_SOCKET = Path("/var/run/docker.sock")
-
-
-class SystemClock:
-    """See `ports.Clock`."""
-
-    def now(self) -> datetime:
-        return datetime.now(UTC)  # noqa: TID251 - this is the clock
-
-    def monotonic(self) -> float:
-        return time.monotonic()
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)  # noqa: TID251 - this is the clock
-
-
-class SystemDice:
-    """See `ports.Dice`."""
-
-    def between(self, low: float, high: float) -> float:
-        return random.uniform(low, high)  # noqa: S311 - spreads requests, keeps no secret
-
-
-def load_settings(env_file: str | None) -> Settings:
-    """The settings of the environment and the env file; raises `SettingsWrong`."""
-    return read(os.environ, _env_file(env_file), docker_socket_exists=DOCKER_SOCKET.exists())  # noqa: TID251 - the door
-
-
-def _env_file(path: str | None) -> EnvFile | None:
-    chosen = path or next((one for one in ENV_FILES if Path(one).exists()), None)
-    if chosen is None:
-        return None
-    try:
-        return parse_bytes(Path(chosen).read_bytes(), Path(chosen).name)
-    except IsADirectoryError:
-        raise SettingsWrong(
-            [
-                f"{chosen} is a directory: Docker makes one where a mounted file is missing. Remove it and make the file"
-            ]
-        ) from None
-    except OSError as problem:
-        raise SettingsWrong([f"{chosen} cannot be read: {problem.strerror}"]) from None
 
 
 def trust(settings: Settings) -> ssl.SSLContext:
@@ -97,7 +48,7 @@ def _open_authority(
     ca: Ca, clock: Clock, log: Log, remembered: Authority, account_key: bytes, responder: Responder
 ) -> AbstractAsyncContextManager[CertificateAuthority]:
     # The ACME library is a slow import, and most cycles have nothing to ask a CA.
-    from acme_companion.act.acme.authority import open_authority  # noqa: PLC0415
+    from acme_companion.act.acme.authority import open_authority
 
     return open_authority(ca, clock, log, remembered, account_key, responder)
 
