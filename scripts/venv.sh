@@ -9,4 +9,4 @@ if ! "$python" -c 'import venv, ensurepip' 2>/dev/null; then
 fi
 [ -x "$folder/bin/python" ] || "$python" -m venv "$folder"
 echo "venv: installing $lock"
-"$folder/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --requirement "$lock"
+"$folder/bin/python" -m pip install -qq --disable-pip-version-check --require-hashes --requirement "$lock"
