@@ -29,14 +29,14 @@ _MOST_REFUSED = 100
 _NO_SUCH_TABLE = 1146
 _TOO_MANY = -1  # no code of a server
 _ADVICE = {
-    1044: "may DBUSER read this database?",
-    1045: "are DBUSER and DBPASS right?",
-    1049: "is DBNAME right?",
-    1054: "is it the database of a mailcow that this version knows?",
-    1142: "may DBUSER read this table?",
-    1143: "may DBUSER read this column?",
-    _NO_SUCH_TABLE: "is DBNAME mailcow's database?",
-    _TOO_MANY: "is DBNAME mailcow's database?",
+    1044: "let DBUSER read this database",
+    1045: "look at DBUSER and DBPASS",
+    1049: "look at DBNAME",
+    1054: "its tables are of a mailcow that this version does not know",
+    1142: "let DBUSER read this table",
+    1143: "let DBUSER read this column",
+    _NO_SUCH_TABLE: "look whether DBNAME is mailcow's database",
+    _TOO_MANY: "look whether DBNAME is mailcow's database",
 }
 
 _DOMAINS = "SELECT domain FROM domain WHERE backupmx=0 AND active=1"
@@ -189,6 +189,6 @@ def _unanswered(database: Database, problem: str, code: int = 0) -> MailDomains:
     return MailDomains(
         unanswered=Unanswered(
             f"the database {quoted(database.name)} at {where} cannot be read ({legible(problem, 300)}): "
-            f"{_ADVICE.get(code, 'is it up?')}"
+            f"{_ADVICE.get(code, 'look whether it is up')}"
         )
     )

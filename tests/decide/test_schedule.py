@@ -49,8 +49,8 @@ def advised(ask_again: timedelta) -> Memory:
         pytest.param((keep(40 * DAY),), Memory(), DAY, id="due in weeks: a day"),
         pytest.param((keep(3 * HOUR),), Memory(), 3 * HOUR, id="due in three hours: then"),
         pytest.param((keep(-HOUR),), Memory(), MINUTE, id="overdue: not before a minute"),
-        pytest.param((keep(40 * DAY, OUT),), Memory(), 6 * HOUR, id="a name was left out: every six hours"),
-        pytest.param((Issue(LINEAGE, "new", left_out=OUT),), Memory(), 6 * HOUR, id="also after an issue"),
+        pytest.param((keep(40 * DAY, OUT),), Memory(), HOUR, id="a name was left out: every hour"),
+        pytest.param((Issue(LINEAGE, "new", left_out=OUT),), Memory(), HOUR, id="also after an issue"),
         pytest.param(
             (Hold(LINEAGE, "not ready"),), Memory(), 30 * MINUTE, id="held for a name: half an hour"
         ),
