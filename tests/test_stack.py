@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 from cryptography import x509
@@ -17,6 +17,9 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from acme_companion.decide.pair import leaf_of
 from tests.bed.docker_stack import COMPANION, DockerStack
 from tests.bed.process import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 pytestmark = pytest.mark.docker
 
