@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,17 @@ DOCKER_SOCKET = Path("/var/run/docker.sock")
 
 def load_settings(env_file: str | None) -> Settings:
     """The settings of the environment and the env file; raises `SettingsWrong`."""
-    return read(os.environ, _env_file(env_file), docker_socket_exists=DOCKER_SOCKET.exists())  # noqa: TID251 - the door
+    settings = read(os.environ, _env_file(env_file), docker_socket_exists=DOCKER_SOCKET.exists())  # noqa: TID251 - the door
+    if settings.ca.ca_bundle:
+        _check_bundle(settings.ca.ca_bundle)
+    return settings
+
+
+def _check_bundle(path: str) -> None:
+    try:
+        ssl.create_default_context(cafile=path)
+    except OSError as problem:
+        raise SettingsWrong([f"CA_BUNDLE: {path} cannot be used: {problem}"]) from None
 
 
 def _env_file(path: str | None) -> EnvFile | None:

@@ -22,7 +22,7 @@ from acme_companion.look.own_addresses import own_addresses
 from acme_companion.look.renewal_info import renewal_advice
 from acme_companion.look.served import served
 from acme_companion.ports import World
-from acme_companion.problems import SettingsWrong
+from acme_companion.problems import NotYet
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -37,11 +37,11 @@ if TYPE_CHECKING:
 
 
 def trust(settings: Settings) -> ssl.SSLContext:
-    """What the CA's server is checked by. Raises `SettingsWrong` when CA_BUNDLE cannot be used."""
+    """What the CA's server is checked by. Raises `NotYet` when CA_BUNDLE has become unusable since the start."""
     try:
         return ssl.create_default_context(cafile=settings.ca.ca_bundle)
     except OSError as problem:
-        raise SettingsWrong([f"CA_BUNDLE: {settings.ca.ca_bundle} cannot be used: {problem}"]) from None
+        raise NotYet(f"CA_BUNDLE: {settings.ca.ca_bundle} cannot be used: {problem}") from None
 
 
 def _open_authority(
@@ -72,9 +72,7 @@ async def open_world(
 ) -> AsyncIterator[World]:
     """Every door, opened for these settings."""
     clock = SystemClock()
-    ca_trust = cache(lambda: trust(settings))
-    if settings.ca.ca_bundle:
-        ca_trust()  # a wrong one is told at once; the system's is large, and read when it is needed
+    ca_trust = cache(lambda: trust(settings))  # the system's is large, and read when it is needed
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
         yield World(
             clock=clock,

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from acme_companion.decide.verdicts import Verdict
 
 
+MOST_KEPT_LINES = 20
+"""More certificates than this with nothing to say of them are told in one line."""
+MOST_LEFT_OUT_LINES = 20
+
+
 @dataclass(frozen=True, slots=True)
 class Done:
     """How a step ended. `left_out` are names that the CA refused on the way."""
@@ -66,8 +71,17 @@ def lines(report: Report) -> Iterator[tuple[str, str]]:
     for refusal in report.refused:
         yield "warning", f"{refusal.where}: {refusal.why}; left out"
     done = {id(one.step): one for one in report.done}
+    quiet = [step for step in report.plan.steps if isinstance(step, Keep) and not step.left_out]
+    summed_up = {id(step) for step in quiet} if len(quiet) > MOST_KEPT_LINES else set()
     for step in report.plan.steps:
-        yield from _step_lines(step, done.get(id(step)))
+        if id(step) not in summed_up:
+            yield from _step_lines(step, done.get(id(step)))
+    if summed_up:
+        first = min(quiet, key=lambda step: step.next_renewal)
+        yield (
+            "info",
+            f"{len(quiet)} certificates: kept; next renewal {first.next_renewal:%d %b %Y %H:%M} UTC ({first.lineage})",
+        )
     for sentence in report.deployment.sentences:
         yield ("info" if report.deployment.ok else "warning"), f"  {sentence}"
     for result in report.deployment.endpoints:
@@ -104,8 +118,14 @@ def _step_lines(step: Step, done: Done | None) -> Iterator[tuple[str, str]]:
             yield "info", f"siblings are taken through {', '.join(step.directories)} again: {step.because}"
         case Skip():
             yield "info", step.because
-    for one in (*getattr(step, "left_out", ()), *(done.left_out if done else ())):
+    left_out = (*getattr(step, "left_out", ()), *(done.left_out if done else ()))
+    for one in left_out[:MOST_LEFT_OUT_LINES]:
         yield "warning", f"  {one.name} left out: {one.because}"
+    if len(left_out) > MOST_LEFT_OUT_LINES:
+        yield (
+            "warning",
+            f"  and {len(left_out) - MOST_LEFT_OUT_LINES} more names left out: `acme-companion check` lists them",
+        )
 
 
 def as_data(report: Report) -> dict[str, Any]:

@@ -269,3 +269,25 @@ def test_readiness_counts():
         readiness_counts(verdicts("a.example.org b.example.org", "c.example.org"))
         == "2 ready, 1 not ready, 0 unknown"
     )
+
+
+def test_many_quiet_certificates_are_one_line():
+    """A stack with a thousand domains does not tell a thousand times a day that nothing is to do."""
+    quiet = [Keep(Lineage(names(f"a{n}.example")), "valid", NOW + (n + 1) * DAY) for n in range(21)]
+
+    assert [line for _, line in lines(report(*quiet))] == [
+        f"21 certificates: kept; next renewal {NOW + DAY:%d %b %Y %H:%M} UTC (a0.example)"
+    ]
+    assert len(list(lines(report(*quiet[:20])))) == 20
+
+
+def test_many_names_left_out_are_counted():
+    """Twenty names are told with their reasons, the rest by number and by the command that lists them."""
+    out = tuple(
+        LeftOut(name, "points elsewhere") for name in names(" ".join(f"a{n}.example" for n in range(25)))
+    )
+
+    told = [line for _, line in lines(report(Keep(LINEAGE, "valid", NOW + DAY, out)))]
+
+    assert len(told) == 1 + 20 + 1
+    assert told[-1] == "  and 5 more names left out: `acme-companion check` lists them"
