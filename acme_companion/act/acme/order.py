@@ -64,7 +64,7 @@ class Orders:
         """
         async with self.placing:
             url, order = await self._place(names, replaces)
-            found = await together(self._authorization(one, names) for one in order.authorizations)
+        found = await together(self._authorization(one, names) for one in order.authorizations)
         proofs = Proofs(self.network, self.responder, self.clock, self.thumbprint)
         authorizations = dict(zip(order.authorizations, found, strict=True))
         self._check_offers(authorizations.values(), names)
