@@ -18,7 +18,7 @@ from acme_companion.decide.deployment import (
 )
 from acme_companion.decide.facts import ServedCertificate
 from acme_companion.decide.report import DeploymentReport
-from acme_companion.decide.schedule import AFTER_A_ROLL_BACK, one_more
+from acme_companion.decide.schedule import AFTER_A_ROLL_BACK, AFTER_MORE_ROLL_BACKS, one_more
 from acme_companion.decide.steps import DEPLOYMENT
 from acme_companion.problems import Problem
 
@@ -257,6 +257,6 @@ def _rolled_back(memory: Memory, world: World, switched: Sequence[Switched], bec
     now = world.clock.now()
     failures = {key: value for key, value in memory.lineage_failures.items() if key != DEPLOYMENT}
     for one in switched:
-        directory = one.lineage.directory
-        failures[directory] = one_more(failures.get(directory), now, because, at_least=AFTER_A_ROLL_BACK)
+        at_least = AFTER_MORE_ROLL_BACKS if one.failures else AFTER_A_ROLL_BACK
+        failures[one.lineage.directory] = one_more(one.failures, now, because, at_least=at_least)
     return replace(memory, undeployed=(), lineage_failures=failures)

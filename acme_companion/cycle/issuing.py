@@ -16,7 +16,7 @@ from acme_companion.problems import NameRefusals, NotYet, Problem
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from acme_companion.decide.memory import Memory
+    from acme_companion.decide.memory import Failures, Memory
     from acme_companion.decide.names import Name
     from acme_companion.decide.pair import Certificate
     from acme_companion.decide.settings import Settings
@@ -26,11 +26,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Switched:
-    """A lineage whose new pair is in place. `renewal`: siblings know the directory and its names already."""
+    """A lineage whose new pair is in place. `renewal`: siblings know the directory and its names already.
+
+    `failures`: those in a row before this one; they go on counting if it is rolled back.
+    """
 
     lineage: Lineage
     certificate: Certificate
     renewal: bool
+    failures: Failures | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +63,22 @@ async def issue(settings: Settings, world: World, plan: Plan, memory: Memory) ->
             memory = _knowing(settings, memory, knowledge)
             issued = await _all(settings, world, plan, memory, ca, key_pem)
             # An account that the CA had lost was replaced on the way.
-            return replace(issued, memory=_knowing(settings, issued.memory, await ca.knowledge()))
+            issued = replace(issued, memory=_knowing(settings, issued.memory, await ca.knowledge()))
+            # Whoever is stopped over the siblings, which may take minutes, has fulfilled the wish and keeps the waits.
+            _remember(world, issued.memory)
+            return issued
     except Problem as problem:
         failed = _Progress(settings, world, memory)
         for step in plan.issues:
             failed.note_failure(step, problem)
         return failed.result()
+
+
+def _remember(world: World, memory: Memory) -> None:
+    try:
+        world.store.remember(memory)
+    except Problem as problem:
+        world.log.error(str(problem))  # the end of the cycle tries again, and fails it
 
 
 def _knowing(settings: Settings, memory: Memory, knowledge: Authority) -> Memory:
@@ -94,8 +108,21 @@ async def _all(
 
 async def _one(step: Issue, ca: CertificateAuthority, key_pem: bytes) -> Issued | Problem:
     required = step.lineage.names[:1] if step.lineage.server else ()
+    names, new = step.lineage.names, step.only_for
+    refused: dict[Name, str] = {}
     try:
-        return await ca.issue(step.lineage.names, required, key_pem, step.replaces)
+        while True:  # each time with one new name less, at least
+            try:
+                # Required, or the CA would do without it, and deliver again what is there already.
+                issued = await ca.issue(names, (*required, *new), key_pem, step.replaces)
+            except NameRefusals as problem:
+                refused |= problem.by_name
+                names = tuple(name for name in names if name not in refused)
+                new = tuple(name for name in new if name not in refused)
+                if not new or any(name in refused for name in required):
+                    raise NameRefusals(str(problem), refused) from None
+            else:
+                return replace(issued, left_out={**refused, **issued.left_out})
     except Problem as problem:
         return problem
 
@@ -138,6 +165,7 @@ class _Progress:
             else:
                 fresh.append(_fresh(step, result, key_pem))
         if not fresh:
+            _remember(self._world, self._memory)
             return
         memory = self._memory
         ours = {one.certificate.fingerprint: self._settings.ca.directory_url for one in fresh}
@@ -166,10 +194,11 @@ class _Progress:
             self.note_failure(step, problem)
             return
         renewal = step.renewal and not one.issued.left_out
-        self._switched.append(Switched(lineage, one.certificate, renewal))
         self._refused(one.issued.left_out, accepted=lineage.names)
         planned = step.lineage.directory
         memory = self._memory
+        failures = memory.lineage_failures.get(planned)
+        self._switched.append(Switched(lineage, one.certificate, renewal, failures))
         self._memory = replace(
             memory,
             lineage_failures={key: value for key, value in memory.lineage_failures.items() if key != planned},
@@ -184,6 +213,9 @@ class _Progress:
     def note_failure(self, step: Issue, problem: Problem) -> None:
         """The lineage waits before it tries again, longer with every failure in a row; what is served stays."""
         by_name = problem.by_name if isinstance(problem, NameRefusals) else {}
+        if step.only_for and set(step.only_for) <= set(by_name):
+            self._note_nothing_new(step, by_name)
+            return
         retry_at = problem.retry_at if isinstance(problem, NotYet) else None
         directory = step.lineage.directory
         before = self._memory.lineage_failures.get(directory)
@@ -196,6 +228,12 @@ class _Progress:
             f"not issued: {problem}; next try {failures.wait_until:%d %b %H:%M} UTC; what is served stays"
         )
         self._done.append(Done(step, ok=False, sentence=sentence, left_out=_left_out(by_name)))
+
+    def _note_nothing_new(self, step: Issue, by_name: Mapping[Name, str]) -> None:
+        """The new names wait, each on its own; their certificate waits for nothing."""
+        self._refused(by_name)
+        sentence = f"kept, as the CA refused every new name ({', '.join(map(str, step.only_for))})"
+        self._done.append(Done(step, ok=True, sentence=sentence, left_out=_left_out(by_name)))
 
     def _refused(self, by_name: Mapping[Name, str], accepted: tuple[Name, ...] = ()) -> None:
         """A name that the CA refused waits on its own; the others of its certificate do not wait with it."""

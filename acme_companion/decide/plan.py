@@ -103,7 +103,7 @@ class _Planner:
         if not names or (wanted.server and wanted.names[0] not in names):
             return Hold(lineage, _nothing_ready(wanted, left_out), left_out=left_out)
         forced = self.force or lineage.directory in self.memory.forced
-        reason = self._reason(names, certificate, current, when, forced=forced)
+        reason, only_for = self._reason(names, certificate, current, when, forced=forced)
         if current and when and not reason:
             return Keep(lineage, f"valid until {current.not_after:%d %b %Y}", when.at, left_out)
         failed = self.memory.lineage_failures.get(lineage.directory)
@@ -116,6 +116,7 @@ class _Planner:
             replaces=current.renewal_id if current and same_ca else "",
             renewal=current is not None and set(current.names) == set(names),
             left_out=left_out,
+            only_for=only_for,
         )
 
     def _left_out(
@@ -147,22 +148,21 @@ class _Planner:
         when: Due | None,
         *,
         forced: bool,
-    ) -> str:
+    ) -> tuple[str, tuple[Name, ...]]:
+        """Why to issue (empty: no reason), and the new names if they are the only one."""
         if current is None or when is None:
-            return (
-                f"the certificate expired on {certificate.not_after:%d %b %Y}"
-                if certificate
-                else "no certificate yet"
-            )
+            expired = f"the certificate expired on {certificate.not_after:%d %b %Y}" if certificate else ""
+            return expired or "no certificate yet", ()
         if forced:
-            return "force_renew was asked for"
+            return "force_renew was asked for", ()
         issued_by = self.memory.issued.get(current.fingerprint, "")
         if issued_by and issued_by != self.directory_url:
-            return f"the certificate comes from another CA ({issued_by})"
-        new = [name for name in names if not any(one.covers(name) for one in current.names)]
+            return f"the certificate comes from another CA ({issued_by})", ()
+        is_due = when.at <= self.now
+        new = tuple(name for name in names if not any(one.covers(name) for one in current.names))
         if new:
-            return "new: " + ", ".join(str(name) for name in new)
-        return when.because if when.at <= self.now else ""
+            return "new: " + ", ".join(str(name) for name in new), () if is_due else new
+        return when.because if is_due else "", ()
 
 
 def _lineage(names: tuple[Name, ...], wanted: WantedCertificate, held: HeldLineage | None) -> Lineage:

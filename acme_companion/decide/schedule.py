@@ -22,9 +22,9 @@ RETRY_AFTER = (  # after this many failures in a row
 CYCLE_EVERY = timedelta(days=1)
 LOOK_AGAIN_WITHOUT_CERTIFICATE = timedelta(minutes=30)
 LOOK_AGAIN_AT_NAMES = timedelta(hours=1)
-AFTER_A_ROLL_BACK = timedelta(
-    hours=12
-)  # each try costs a certificate; a CA gives five of the same names a week
+AFTER_A_ROLL_BACK = timedelta(hours=12)
+AFTER_MORE_ROLL_BACKS = timedelta(hours=36)
+"""Each try costs a certificate, and Let's Encrypt gives five of the same names a week: one in 34 hours."""
 ASK_FOR_ADVICE_AT_MOST = timedelta(hours=6)
 """However often a CA wants to be asked about renewals: a cycle looks at every name as well."""
 SOONEST = timedelta(minutes=1)

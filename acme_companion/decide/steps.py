@@ -51,13 +51,17 @@ class Keep:
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """Ask the CA. `replaces` is the predecessor's CertID (RFC 9773) or empty; `renewal`: same directory and same names as now."""
+    """Ask the CA. `replaces` is the predecessor's CertID (RFC 9773) or empty; `renewal`: same directory and same names as now.
+
+    `only_for`: new names without which the present certificate will do; empty when there are other reasons.
+    """
 
     lineage: Lineage
     because: str
     replaces: str = ""
     renewal: bool = False
     left_out: tuple[LeftOut, ...] = ()
+    only_for: tuple[Name, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,15 +90,17 @@ def test_an_adopted_certificate_is_kept():
 
 
 def test_a_new_name_is_added_now():
-    """A ready name that is not certified yet is a reason to issue."""
-    (step,) = plan(
-        naming(additional="new.example.org"),
-        seen=verdicts(f"{HOST} new.example.org"),
-        has=held(lineage(HOST)),
-    )
+    """A ready name that is not certified yet is a reason to issue: the only one, unless the certificate is due as well."""
+    wanted, ready = naming(additional="new.example.org"), verdicts(f"{HOST} new.example.org")
+    (step,) = plan(wanted, seen=ready, has=held(lineage(HOST)))
+    (when_due,) = plan(wanted, seen=ready, has=held(lineage(HOST, age_days=70)))
 
+    assert when_due.only_for == ()
     assert step == Issue(
-        Lineage(names(f"{HOST} new.example.org"), server=True), "new: new.example.org", replaces="aki.serial"
+        Lineage(names(f"{HOST} new.example.org"), server=True),
+        "new: new.example.org",
+        replaces="aki.serial",
+        only_for=names("new.example.org"),
     )
 
 
