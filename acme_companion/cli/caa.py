@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from acme_companion.decide.settings import Settings
 
 DONE = 0
+ORIGIN = "@"
+"""The zone's own name, whichever it is (RFC 1035 section 5.1)."""
 ACCOUNT_KEY = "acme/account.pem"
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
 
@@ -42,12 +44,10 @@ async def caa_command(arguments: argparse.Namespace) -> int:
             f"{ca.directory_url} does not say which domain CAA records must name (meta.caaIdentities)"
         )
     domains = _domains(arguments.domain) or await _mail_domains(settings)
-    records = {
-        domain.text: [
-            record(domain, identity, authority.account_uri) for identity in authority.caa_identities[:1]
-        ]
-        for domain in domains
-    }
+    identity, account = authority.caa_identities[0], authority.account_uri
+    records = {domain.text: [record(f"{domain.host}.", identity, account)] for domain in domains}
+    if not records:
+        records[ORIGIN] = [record(ORIGIN, identity, account)]
     _print(arguments, authority, records)
     return DONE
 
@@ -64,13 +64,16 @@ def _print(arguments: argparse.Namespace, authority: Authority, records: dict[st
 
 
 def _settings(arguments: argparse.Namespace) -> Settings | None:
-    """The settings; None when key and domains come from the command line and there are none."""
+    """The settings; None when there are none that can be used and the key comes from the command line."""
     try:
         return load_settings(arguments.env_file)
-    except SettingsWrong:
-        if arguments.account_key and arguments.domain:
-            return None
-        raise
+    except SettingsWrong as problem:
+        if not arguments.account_key:
+            raise
+        if not arguments.quiet:
+            ca = arguments.directory_url or "Let's Encrypt"
+            LOGGER.warning(f"the settings cannot be used ({'; '.join(problem.complaints)}); the CA asked is {ca}")
+        return None
 
 
 def _account_key(arguments: argparse.Namespace, settings: Settings | None) -> bytes:

@@ -152,6 +152,9 @@ def _shown(record: CaaRecord) -> str:
     return f"{record.flags} {quoted(record.tag)[1:-1]} {quoted(record.value)}"
 
 
-def record(domain: Name, identity: str, account_uri: str) -> str:
-    """The CAA record, in a zone file's syntax, that lets only `account_uri` at the CA `identity` issue for `domain` (RFC 8657)."""
-    return f'{domain.host}. IN CAA 128 issue "{identity}; accounturi={account_uri}"'
+def record(owner: str, identity: str, account_uri: str) -> str:
+    """The CAA record, in a zone file's syntax, that lets only `account_uri` at the CA `identity` issue for `owner` (RFC 8657).
+
+    `owner` is an absolute name with its final dot, or `@` for the zone's own.
+    """
+    return f'{owner} IN CAA 128 issue "{identity}; accounturi={account_uri}"'
