@@ -15,7 +15,10 @@ COPY acme_companion acme_companion
 # Without isolation: the build uses what the lock file names, and downloads nothing by itself.
 RUN /opt/build/bin/python -c "from setuptools.build_meta import build_wheel; print(build_wheel('.'))" \
     && python3 -m pip --python /opt/acme-companion/bin/python install --no-cache-dir --no-compile --no-deps --no-index ./*.whl \
-    && /opt/acme-companion/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/acme-companion/lib
+    && cd /opt/acme-companion \
+    && find bin -type f ! -name acme-companion -delete \
+    && find lib -type d -name tests -prune -exec rm -r {} + \
+    && bin/python -m compileall -q --invalidation-mode unchecked-hash lib
 
 FROM ${BASE_IMAGE}
 COPY --from=build /opt/acme-companion /opt/acme-companion

@@ -43,13 +43,15 @@ class DockerStack:
         settings: Mapping[str, str] | None = None,
         *,
         files: Sequence[Path] = FILES,
+        companion: str = COMPANION,
         project: str | None = None,
         keep: bool = False,
     ) -> None:
         """Choose the companion's settings on top of those of `tests/stack/compose.yml`.
 
-        `keep` leaves the stack running at the end, for looking around by hand.
+        `companion` is the name of its service. `keep` leaves the stack running at the end, for looking around by hand.
         """
+        self.companion = companion
         self.project = project or f"bed{secrets.token_hex(4)}"
         self.settings = dict(settings or {})
         self._files = list(files)
@@ -60,7 +62,7 @@ class DockerStack:
     def __enter__(self) -> Self:
         self._folder = Path(tempfile.mkdtemp(prefix="stack-"))
         override = self._folder / "settings.json"  # JSON is YAML too
-        services = {COMPANION: {"environment": self.settings}}
+        services = {self.companion: {"environment": self.settings}}
         override.write_text(json.dumps({"services": services}), encoding="utf-8")
         self._files.append(override)
         try:
@@ -198,7 +200,6 @@ class DockerStack:
         return {
             "COMPANION_IMAGE": "acme-companion:test",
             "SOCKET_PROXY_IMAGE": "acme-companion-socket-proxy:test",
-            "DOCKER_GID": str(Path("/var/run/docker.sock").stat().st_gid),
             **self.settings,
             "COMPOSE_PROJECT_NAME": self.project,
             "IPV4_NETWORK": str(chosen.network_address).removesuffix(".0"),

@@ -22,6 +22,7 @@ SETTINGS = {
     "externalAccountBindingRequired": False,
     "retryAfter": {"authz": 1, "order": 1},
     "keyAlgorithm": "ecdsa",
+    "caaIdentities": ["pebble.example"],
 }
 NEW_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc", "-days", "30")
 AUTHORITY = (
