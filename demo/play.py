@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from acme_companion.cli.wiring import open_world
 from acme_companion.cycle import once
-from acme_companion.decide.steps import Keep
+from acme_companion.decide.steps import Issue, Keep
 from demo import rows
 from demo.clients import content, endpoints_of, trusting, visit_all
 from demo.stage import FORBIDDEN, HOSTNAME, MAIL_DOMAINS, set_up
@@ -117,6 +117,11 @@ class Play:
         watch, began, asked = Watch(), time.monotonic(), len(self.stage.requests())
         world = watched(self.world, self.teller, watch)
         report = await once(settings or self.stage.settings, world, force=force)
+        for done in report.done:
+            if not done.ok:
+                self.teller.now(
+                    f"{done.step.lineage if isinstance(done.step, Issue) else done.step}: {done.sentence}"
+                )
         requests = self.stage.requests()[asked:]
         self.cycles.append(rows.Cycle(name, time.monotonic() - began, watch, requests, report))
         return report, watch

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 import trustme
 
+from acme_companion.act.acme.network import TRIES
+from acme_companion.decide.pair import Pair
 from acme_companion.problems import NotYet, Problem, Refused
 from tests.act.acme_proxy import (
     answer,
@@ -17,7 +19,7 @@ from tests.act.acme_proxy import (
     with_body,
     without_header,
 )
-from tests.act.acme_world import StepClock, issue
+from tests.act.acme_world import CERTIFICATE_KEY, StepClock, issue, names, session_with
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -202,3 +204,16 @@ async def test_final_refusals(proxy: AcmeProxy, kind: str) -> None:
     assert text.isprintable()
     assert len(text) < 900
     assert len(proxy.asked(FINALIZE)) == 1
+
+
+async def test_ca_that_stumbles_over_the_predecessor(proxy: AcmeProxy) -> None:
+    """`replaces` is a courtesy: when the CA only has internal errors for it, the order goes without."""
+    wanted = names("stumbles.example.org")
+    async with session_with(proxy) as session:
+        first = await session.issue(wanted, (), CERTIFICATE_KEY, "")
+        before = Pair(CERTIFICATE_KEY, first.chain_pem).certificate().renewal_id
+        proxy.on("/order-plz", *[problem(500, "serverInternal", "no such order")] * TRIES)
+        await session.issue(wanted, (), CERTIFICATE_KEY, before)
+
+    sent = [payload.get("replaces") for payload in proxy.asked("/order-plz")]
+    assert sent == [None, *[before] * TRIES, None]

@@ -45,11 +45,14 @@ HEADERS = {
 
 
 class Unavailable(NotYet):
-    """The CA was not reached, or says that it is not well. `pause`: seconds that it asked for."""
+    """The CA was not reached, or `answered` that it is not well. `pause`: seconds that it asked for."""
 
-    def __init__(self, text: str, clock: Clock, pause: float | None = None) -> None:
+    def __init__(
+        self, text: str, clock: Clock, pause: float | None = None, *, answered: bool = False
+    ) -> None:
         super().__init__(text, retry_at=None if pause is None else clock.now() + timedelta(seconds=pause))
         self.pause = pause
+        self.answered = answered
 
     @property
     def worth_waiting(self) -> bool:
@@ -109,7 +112,8 @@ class Network:
                     answer = await self._exchange(method, url, payload, by_key=by_key, accept=accept)
                 if answer.status >= 500:
                     why = answer.problem().sentence
-                    raise Unavailable(f"{url}: the CA has trouble: {why}", self._clock, answer.retry_after)
+                    text = f"{url}: the CA has trouble: {why}"
+                    raise Unavailable(text, self._clock, answer.retry_after, answered=True)
                 if answer.status >= 300:
                     raise Declined(answer)
         return answer

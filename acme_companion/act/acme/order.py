@@ -10,6 +10,7 @@ from acme import messages
 from josepy.b64 import b64encode
 
 from acme_companion.act.acme.answer import Declined
+from acme_companion.act.acme.network import Unavailable
 from acme_companion.act.acme.proof import Proofs
 from acme_companion.act.acme.waiting import Patience, together
 from acme_companion.decide.acme_answers import Authorization, authorization_of, order_of
@@ -98,6 +99,11 @@ class Orders:
             problem = _by_name(declined, names)
             if isinstance(problem, NamesDeclined) or not extra or declined.kind not in _ABOUT_REPLACES:
                 raise problem from None
+            answer = await self.network.post(self.directory.new_order, wanted)
+        except Unavailable as problem:
+            # A CA that stumbles over the predecessor (an internal error, seen with Pebble) may do well without it.
+            if not extra or not problem.answered or problem.pause is not None:
+                raise
             answer = await self.network.post(self.directory.new_order, wanted)
         order = answer.read(order_of)
         if order.identifiers != {name.text for name in names}:
