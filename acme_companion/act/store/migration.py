@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from acme_companion.act.store import files, generations, intent, keys, reading, state
@@ -32,6 +33,10 @@ def adopt_layout_before_sni(root: Path, now: datetime, log: Log) -> Iterator[str
             keys.digest(old / name, data)
             files.write(new, data, files.PRIVATE)
             yield f"{new}: taken over from {old / name}, the layout before SNI"
+        if data is not None:
+            # It is the key in use, wherever it lies, and the volume is mounted by others.
+            with files.translated(old / name, "made private"):
+                os.chmod(old / name, files.PRIVATE)
     server, _ = reading.pair_or_damage(root, reading.PairReader())
     if server is not None and server.spki == keys.held_certificate_key(root):
         state.adopt(root / OWN, server.fingerprint, now, log)
