@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,9 @@ DONE, FAILED, WRONG = 0, 1, 2
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. 0: done or nothing to do; 1: something failed, the last good certificate stands; 2: usage or settings."""
     arguments = parser().parse_args(argv)
+    if arguments.command == "run":
+        # The first process of a container does not hear it by itself, and importing takes a while.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(DONE))
     try:
         return asyncio.run(_command(arguments.command)(arguments))
     except SettingsWrong as problem:
