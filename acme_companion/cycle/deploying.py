@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from acme_companion.cycle.issuing import remember_now
 from acme_companion.decide.deployment import (
     BRING_BACK,
     Change,
@@ -66,11 +67,11 @@ async def deploy(
     if verification.finished and not attempt.faults and not attempt.down:
         return attempt.report(verification, ok=True), _succeeded(issued.memory)
     if attempt.down and _roll_back(world, attempt, issued.switched):
-        because = "; ".join(attempt.down)
+        memory = _rolled_back(issued.memory, world, issued.switched, "; ".join(attempt.down))
+        # Whoever is stopped now neither orders again at the next start nor leaves siblings with the new pair.
+        remember_now(world, replace(memory, undeployed=issued.memory.undeployed))
         verification = await attempt.bring_back()
-        return attempt.report(verification, ok=False, rolled_back=True), _rolled_back(
-            issued.memory, world, issued.switched, because
-        )
+        return attempt.report(verification, ok=False, rolled_back=True), memory
     because = "; ".join([*attempt.faults, *attempt.down, *verification.unseen, *map(str, verification.stale)])
     return attempt.report(verification, ok=False), _failed(issued.memory, world, because)
 

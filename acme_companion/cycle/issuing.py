@@ -65,7 +65,7 @@ async def issue(settings: Settings, world: World, plan: Plan, memory: Memory) ->
             # An account that the CA had lost was replaced on the way.
             issued = replace(issued, memory=_knowing(settings, issued.memory, await ca.knowledge()))
             # Whoever is stopped over the siblings, which may take minutes, has fulfilled the wish and keeps the waits.
-            _remember(world, issued.memory)
+            remember_now(world, issued.memory)
             return issued
     except Problem as problem:
         failed = _Progress(settings, world, memory)
@@ -74,7 +74,8 @@ async def issue(settings: Settings, world: World, plan: Plan, memory: Memory) ->
         return failed.result()
 
 
-def _remember(world: World, memory: Memory) -> None:
+def remember_now(world: World, memory: Memory) -> None:
+    """What must outlive a stop in the middle of a cycle. A disk that says no is told, and stops nothing."""
     try:
         world.store.remember(memory)
     except Problem as problem:
@@ -165,7 +166,7 @@ class _Progress:
             else:
                 fresh.append(_fresh(step, result, key_pem))
         if not fresh:
-            _remember(self._world, self._memory)
+            remember_now(self._world, self._memory)
             return
         memory = self._memory
         ours = {one.certificate.fingerprint: self._settings.ca.directory_url for one in fresh}
@@ -182,6 +183,8 @@ class _Progress:
             return
         for one in fresh:
             self._switch(one)
+        if self._memory.forced != memory.forced:
+            remember_now(self._world, self._memory)  # a wish is granted once, whatever happens next
 
     def _switch(self, one: _Fresh) -> None:
         step, lineage = one.step, one.lineage
