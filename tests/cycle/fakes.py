@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -53,7 +52,7 @@ class TlsSibling:
     """A service that reads the volume when it starts or reloads, as a container would. `asked`: what was done to it.
 
     `deaf`: it says yes to a reload, and goes on with what it has. `refuses`: fingerprints of server certificates with
-    which it does not start.
+    which it does not start. `endless`: actions that never end; `reached` is set when one of them begins.
     """
 
     service: str
@@ -61,6 +60,8 @@ class TlsSibling:
     deaf: bool = False
     refuses: set[str] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
+    endless: set[str] = field(default_factory=set)
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
     port: int = 0
     _server: asyncio.Server | None = None
 
@@ -68,7 +69,7 @@ class TlsSibling:
         self.stop()
         if fingerprint(self.volume / "cert.pem") in self.refuses:
             return
-        context: ssl.SSLContext = context_of(self.volume)
+        context = context_of(self.volume)
         self._server = await asyncio.start_server(self._visit, LOOPBACK, self.port, ssl=context)
         self.port = self._server.sockets[0].getsockname()[1]
 
@@ -79,6 +80,9 @@ class TlsSibling:
 
     async def act(self, action: Action) -> None:
         self.asked.append(str(action))
+        if str(action) in self.endless:
+            self.reached.set()
+            await asyncio.get_running_loop().create_future()
         if not (self.deaf and action.kind is ActionKind.SIGNAL):
             await self.start()
 
@@ -112,6 +116,10 @@ class TlsSiblings:
     all: tuple[TlsSibling, ...]
     unreachable: bool = False
 
+    @property
+    def asked(self) -> list[str]:
+        return [f"{one.service}: {what}" for one in self.all for what in one.asked]
+
     async def list(self) -> tuple[Sibling, ...]:
         if self.unreachable:
             raise NotYet("Docker at unix:///nowhere does not answer")
@@ -119,7 +127,3 @@ class TlsSiblings:
 
     async def act(self, sibling: Sibling, action: Action) -> None:
         await next(one for one in self.all if one.service == sibling.identity).act(action)
-
-    @property
-    def asked(self) -> list[str]:
-        return [f"{one.service}: {what}" for one in self.all for what in one.asked]

@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from tests.cycle.fakes import FixedDice, PassingClock
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
-    from collections.abc import Iterator
+    from collections.abc import Coroutine, Iterator, Mapping
     from pathlib import Path
 
     from acme_companion.decide.memory import Held
@@ -91,9 +92,9 @@ class Stack:
     def imap(self) -> str:
         return f"imap.{self.base}"
 
-    async def cycle(self, *, force: bool = False, **changes: str) -> Report:
-        """One cycle in this process; `changes` are settings for this one only."""
-        settings = read({**self.environment, **changes})
+    async def cycle(self, more: Mapping[str, str] = {}, *, force: bool = False, **changes: str) -> Report:
+        """One cycle in this process; `more` and `changes` are settings for this one only."""
+        settings = read({**self.environment, **more, **changes})
         async with open_world(settings, self.log) as opened:
             world: World = replace(opened, clock=self.clock, dice=FixedDice())
             if self.siblings:
@@ -151,10 +152,11 @@ class Stack:
         faults = [f"others can read {path}" for path in secrets_others_can_read(self.volume)]
         if (self.volume / "cert.pem").exists() and (self.volume / "key.pem").exists():
             self.certificate()
-        for directory in seen_by_siblings(self.volume):
-            if not (self.volume / directory / "acme.csr").is_file():
-                faults.append(f"{directory} has no acme.csr")
-        return faults
+        seen = seen_by_siblings(self.volume)
+        return [
+            *faults,
+            *(f"{one} has no acme.csr" for one in seen if not (self.volume / one / "acme.csr").is_file()),
+        ]
 
     def unfinished(self) -> list[str]:
         """What a whole run must not leave."""
@@ -187,6 +189,16 @@ class Stack:
             content = path.read_text() if path.is_file() else ""
             if "PRIVATE KEY" in content:
                 yield from (line for line in content.splitlines() if len(line) > 20 and "-----" not in line)
+
+
+async def stopped(work: Coroutine[Any, Any, object], when: asyncio.Event) -> None:
+    """Do it until then, and stop as on SIGTERM."""
+    task = asyncio.create_task(work)
+    async with asyncio.timeout(20):
+        await when.wait()
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
 
 
 def steps(report: Report) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from acme_companion.decide.steps import DEPLOYMENT
-from tests.cycle.stack import LONG_PROFILE, steps
+from tests.cycle.stack import LONG_PROFILE, steps, stopped
 
 if TYPE_CHECKING:
     from acme_companion.decide.memory import Failures
@@ -146,6 +146,23 @@ class _Everything(set[str]):
 
     def __contains__(self, one: object) -> bool:
         return one != self._but
+
+
+async def test_stopped_over_bringing_siblings_back(stack: Stack, siblings: TlsSiblings):
+    """The next start orders nothing before its wait is over, and takes everybody to the old pair."""
+    await stack.cycle()
+    old = stack.certificate().fingerprint
+    first, crashing = siblings.all
+    crashing.deaf, crashing.refuses = True, _Everything(but=old)
+    stack.clock.let_pass(days=62)
+    first.endless = {"restart"}
+    await stopped(stack.cycle(), first.reached)
+    first.endless, orders = set(), len(stack.orders())
+
+    report = await stack.cycle()
+    assert steps(report) == [("Hold", stack.host), ("Deploy", "")]
+    assert {one.served for one in report.deployment.endpoints} == {old}
+    assert (stack.certificate().fingerprint, len(stack.orders())) == (old, orders)
 
 
 async def test_the_first_certificate_crashes_a_sibling(stack: Stack, siblings: TlsSiblings):

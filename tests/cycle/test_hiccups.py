@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from tests.cycle.stack import Stack
 
+    Hiccup = Callable[[Stack], dict[str, str]]
+
 ELSEWHERE = "9.9.9.9"
 NOWHERE_TO_BE_READ = {
     "DBNAME": "mailcow",
@@ -68,7 +70,7 @@ HICCUPS = [
 
 @pytest.mark.parametrize("sni", ["n", "y"])
 @pytest.mark.parametrize("hiccup", HICCUPS)
-async def test_a_hiccup_changes_nothing(stack: Stack, hiccup: Callable[[Stack], dict[str, str]], sni: str):
+async def test_a_hiccup_changes_nothing(stack: Stack, hiccup: Hiccup, sni: str):
     """While a look has no answer, or a bad one for a moment, everything stays and the CA is asked for nothing."""
     stack.environment["ENABLE_SSL_SNI"] = sni
     await stack.cycle()
@@ -77,7 +79,7 @@ async def test_a_hiccup_changes_nothing(stack: Stack, hiccup: Callable[[Stack], 
     mark = len(stack.orders())
 
     for _ in range(2):
-        report = await stack.cycle(**hiccup(stack))
+        report = await stack.cycle(hiccup(stack))
         assert (report.failed, {kind for kind, _ in steps(report)}) == (False, {"Keep"})
         stack.clock.let_pass(days=2)
 
@@ -88,9 +90,9 @@ async def test_a_hiccup_changes_nothing(stack: Stack, hiccup: Callable[[Stack], 
 
 
 @pytest.mark.parametrize("hiccup", HICCUPS[:5])
-async def test_a_first_cycle_waits_for_the_world(stack: Stack, hiccup: Callable[[Stack], dict[str, str]]):
+async def test_a_first_cycle_waits_for_the_world(stack: Stack, hiccup: Hiccup):
     """Without a certificate only names that are ready are asked for, and nothing without the hostname."""
-    report = await stack.cycle(**hiccup(stack))
+    report = await stack.cycle(hiccup(stack))
 
     if report.verdicts and all(v.readiness is not Readiness.READY for v in report.verdicts.values()):
         assert steps(report) == [("Hold", stack.host)]
