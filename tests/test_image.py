@@ -172,6 +172,19 @@ def test_health_check(engine: Engine, tmp_path: Path) -> None:
     assert ended == 0
 
 
+def test_expiry_dates_without_any_answer(engine: Engine) -> None:
+    """Neither the published ports nor whoever knows the containers can be reached: both are said, and it is a failure."""
+    code, shown = engine.once("expiry-dates", options=("--env", "MAILCOW_HOSTNAME=mail.example.org"))
+
+    assert code == 1
+    assert (
+        "no published port of Postfix, Dovecot, Nginx answered, and the containers could not be looked"
+        in shown
+    )
+    assert "https://dockerapi cannot be reached" in shown
+    assert "Traceback" not in shown
+
+
 # ---- docker-compose.yml ----------------------------------------------------------------------------------------
 
 

@@ -127,6 +127,7 @@ def test_status_sees_all_that_is_served(stack: DockerStack) -> None:
 def test_what_mailcow_issued_is_adopted(stack: DockerStack, data: Path) -> None:
     """Certificates, keys and account of mailcow's container are kept and used as they are; the CA is asked for nothing."""
     orders = stack.logs("pebble").count("order-plz")
+    assert orders
     stack.compose("rm", "--stop", "--force", SERVICE)
     stack.compose("kill", *READERS)
     ssl = data / "assets/ssl"
