@@ -65,7 +65,10 @@ async def check_that_the_next_start_goes_on(stack: Stack, wanted: set[str], acco
     assert stack.covered() == wanted
     assert stack.names() == {stack.host}
     assert stack.unfinished() == []
-    assert (await stack.held()).server_is_ours
+    held = await stack.held()
+    assert held.server_is_ours
+    issuers = {held.memory.issued[one.certificate.fingerprint] for one in held.lineages if one.certificate}
+    assert issuers == {stack.proxy.directory_url}  # known, not merely adopted
     assert {kind for kind, _ in steps(await stack.cycle())} == {"Keep"}
     assert stack.accounts() <= accounts + 1
 

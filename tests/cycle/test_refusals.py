@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.cycle.stack import FORBIDDEN, left_out, steps
+from tests.cycle.stack import FORBIDDEN, left_out, steps, stopped
 
 if TYPE_CHECKING:
+    from tests.cycle.fakes import TlsSiblings
     from tests.cycle.stack import Stack
 
 
@@ -63,6 +64,18 @@ async def test_trying_a_refused_name_again_costs_no_certificate(stack: Stack):
     assert len(stack.orders()) == orders + 5
     assert stack.certificate().fingerprint == before
     assert (await stack.held()).memory.lineage_failures == {}
+
+
+async def test_the_wait_of_a_name_outlives_a_stop(stack: Stack, siblings: TlsSiblings):
+    """Stopped over the siblings, the next start does not ask the CA for a refused name before its time."""
+    servfail(stack, stack.imap)
+    siblings.all[0].endless = {"restart"}
+    await stopped(stack.cycle(), siblings.all[0].reached)
+    siblings.all[0].endless, orders = set(), len(stack.orders())
+
+    report = await stack.cycle()
+    assert (steps(report), report.failed) == ([("Keep", stack.host), ("Deploy", "")], False)
+    assert (left_out(report), len(stack.orders())) == ({stack.imap}, orders)
 
 
 async def test_one_of_two_new_names_is_refused(stack: Stack):
