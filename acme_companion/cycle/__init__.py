@@ -49,6 +49,7 @@ async def once(settings: Settings, world: World, *, force: bool = False) -> Repo
         refused=(*seen.domains.refused, *seen.wanted.refused),
         warnings=seen.warnings,
         deployment=deployment,
+        incomplete=seen.domains.unanswered is not None,
     )
     if not report.failed:
         memory = replace(memory, last_success=ended)

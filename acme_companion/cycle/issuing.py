@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from acme_companion.decide.memory import Authority
 from acme_companion.decide.pair import Pair
+from acme_companion.decide.renewal import due
 from acme_companion.decide.report import Done
 from acme_companion.decide.schedule import FORGET_AFTER, one_more
 from acme_companion.decide.steps import LeftOut
@@ -211,7 +212,15 @@ class _Progress:
             f"{'renewed' if step.replaces or step.renewal else 'issued'}, {step.because}; "
             f"valid until {one.certificate.not_after:%d %b %Y}"
         )
-        self._done.append(Done(step, ok=True, sentence=sentence, left_out=_left_out(one.issued.left_out)))
+        self._done.append(
+            Done(
+                step,
+                ok=True,
+                sentence=sentence,
+                left_out=_left_out(one.issued.left_out),
+                next_renewal=due(one.certificate, None).at,
+            )
+        )
 
     def note_failure(self, step: Issue, problem: Problem) -> None:
         """The lineage waits before it tries again, longer with every failure in a row; what is served stays."""

@@ -9,11 +9,12 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TYPE_CHECKING
 
 from acme_companion.decide.facts import MailDomains, OwnAddresses, Unanswered
+from acme_companion.decide.lineages import remember_unwanted, unwanted
 from acme_companion.decide.memory import Authority, Memory, without_the_past
 from acme_companion.decide.plan import make_plan, reason_to_issue_nothing, remember_readiness
 from acme_companion.decide.renewal import window_from
 from acme_companion.decide.settings import Http01Mode
-from acme_companion.decide.verdicts import Verdict, judge
+from acme_companion.decide.verdicts import Readiness, Verdict, judge
 from acme_companion.decide.wanted import Wanted, keep_held, wanted_certificates
 from acme_companion.ports import ProbeFile
 from acme_companion.problems import Problem
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
     from acme_companion.ports import World
 
 
-WEB_SERVER_STARTS_WITHIN = 60.0  # seconds
-LOOK_AGAIN_AT_WEB_SERVER = 1.0  # seconds
+SIBLINGS_START_WITHIN = 60.0  # seconds
+LOOK_AGAIN_WHILE_STARTING = 1.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,27 +59,26 @@ async def survey(settings: Settings, world: World, *, force: bool = False, patie
         plan = make_plan(settings, MailDomains(), Wanted(()), {}, held, world.clock.now(), force=force)
         return Survey(held, MailDomains(), Wanted(()), {}, plan, held.memory)
 
+    patience = _patience(held) if patient else 0.0
     domains, own, authority, windows = await asyncio.gather(
-        world.mail_domains(),
+        _mail_domains(world, patience),
         _own_addresses(settings, world, held.memory),
         _authority(settings, world, held.memory),
         _windows(settings, world, held),
     )
-    wanted = wanted_certificates(settings.naming, domains)
-    if domains.unanswered:
-        wanted = keep_held(wanted, held.lineages)
-    facts, probe_warnings = await _look(
-        settings, world, wanted, own, patience=_patience(held) if patient else 0.0
-    )
+    names = _wanted(settings, domains, held).names
+    facts, probe_warnings = await _look(settings, world, names, own, patience=patience)
     verdicts = {name: judge(one, own, settings.checks, authority) for name, one in facts.items()}
+    wanted = _wanted(settings, domains, held, verdicts)
 
-    memory = remember_readiness(
-        _remember_addresses(replace(held.memory, windows=windows), own), verdicts, world.clock.now()
-    )
+    now = world.clock.now()
+    memory = _remember_addresses(replace(held.memory, windows=windows), own)
+    memory = remember_readiness(memory, verdicts, now)
+    memory = remember_unwanted(memory, unwanted(domains, wanted, held), now)
     if authority != Authority():
         memory = replace(memory, authorities={**memory.authorities, settings.ca.directory_url: authority})
     held = replace(held, memory=memory)
-    plan = make_plan(settings, domains, wanted, verdicts, held, world.clock.now(), force=force)
+    plan = make_plan(settings, domains, wanted, verdicts, held, now, force=force)
     warnings = (
         *wanted.warnings,
         *(
@@ -91,10 +91,33 @@ async def survey(settings: Settings, world: World, *, force: bool = False, patie
     return Survey(held, domains, wanted, verdicts, plan, memory, warnings)
 
 
+def _wanted(
+    settings: Settings, domains: MailDomains, held: Held, verdicts: Mapping[Name, Verdict] | None = None
+) -> Wanted:
+    """Before the look (no `verdicts`) every name; after it, names that cannot be certified do not crowd the others out."""
+    usable = None
+    if verdicts is not None:
+        usable = {name for name, verdict in verdicts.items() if verdict.readiness is Readiness.READY}
+        usable |= {
+            name for one in held.lineages if one.ours and one.certificate for name in one.certificate.names
+        }
+    wanted = wanted_certificates(settings.naming, domains, usable)
+    return keep_held(wanted, held.lineages) if domains.unanswered else wanted
+
+
+async def _mail_domains(world: World, patience: float) -> MailDomains:
+    """The mail domains; a database that starts with us is waited for."""
+    end = world.clock.monotonic() + patience
+    while True:
+        domains = await world.mail_domains()
+        if domains.unanswered is None or world.clock.monotonic() >= end:
+            return domains
+        await world.clock.sleep(LOOK_AGAIN_WHILE_STARTING)
+
+
 async def _look(
-    settings: Settings, world: World, wanted: Wanted, own: OwnAddresses, *, patience: float
+    settings: Settings, world: World, names: tuple[Name, ...], own: OwnAddresses, *, patience: float
 ) -> tuple[Mapping[Name, NameFacts], tuple[str, ...]]:
-    names = wanted.names
     if settings.checks.skip_http:
         return await world.look_at_names(names, own, None), ()
     probe = ProbeFile(f"acme-companion-{secrets.token_urlsafe(16)}", secrets.token_urlsafe(32))
@@ -114,7 +137,7 @@ async def _look(
 
 def _patience(held: Held) -> float:
     """Only while there is nothing but the pair that we made so that siblings can start."""
-    return WEB_SERVER_STARTS_WITHIN if held.server is None or held.server.self_signed else 0.0
+    return SIBLINGS_START_WITHIN if held.server is None or held.server.self_signed else 0.0
 
 
 async def _web_server(
@@ -127,7 +150,7 @@ async def _web_server(
         seen = (await world.look_at_names((hostname,), own, probe))[hostname]
         if not isinstance(seen.probe, Unanswered) or world.clock.monotonic() >= end:
             return
-        await world.clock.sleep(LOOK_AGAIN_AT_WEB_SERVER)
+        await world.clock.sleep(LOOK_AGAIN_WHILE_STARTING)
 
 
 async def _own_addresses(settings: Settings, world: World, memory: Memory) -> OwnAddresses:

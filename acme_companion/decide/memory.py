@@ -67,7 +67,8 @@ class Memory:
     `not_ready_since`: when a name first looked not ready, without a ready look since. `windows`: by fingerprint.
     `authorities`: by directory URL. `undeployed`: first names of lineages whose switch the siblings have not yet been
     seen to serve. `forced`: directories of lineages that an admin wanted renewed and
-    that have not been since. `own_addresses`: the last public addresses that were learnt, as text.
+    that have not been since. `unwanted_since`: by directory, when nobody wanted a lineage of
+    ours any more. `own_addresses`: the last public addresses that were learnt, as text.
     """
 
     issued: Mapping[str, str] = field(default_factory=dict)
@@ -78,6 +79,7 @@ class Memory:
     authorities: Mapping[str, Authority] = field(default_factory=dict)
     undeployed: tuple[str, ...] = ()
     forced: tuple[str, ...] = ()
+    unwanted_since: Mapping[str, datetime] = field(default_factory=dict)
     own_addresses: tuple[str, ...] = ()
     last_success: datetime | None = None
     schema: int = SCHEMA

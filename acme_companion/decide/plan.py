@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from acme_companion.decide.lineages import archives, lineage_of, matches, unwanted
 from acme_companion.decide.renewal import Due, due
 from acme_companion.decide.steps import (
     DEPLOYMENT,
-    Archive,
     Deploy,
     Hold,
     Issue,
@@ -22,9 +21,10 @@ from acme_companion.decide.steps import (
     Step,
 )
 from acme_companion.decide.verdicts import Readiness, Verdict
+from acme_companion.decide.wanted import with_names_in_transit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from acme_companion.decide.facts import MailDomains
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from acme_companion.decide.settings import Settings
     from acme_companion.decide.wanted import Wanted, WantedCertificate
 
+ALARM_BEFORE = timedelta(days=14)
+"""A pair of the admin's own that ends sooner than this is spoken of loudly."""
 NOT_READY_LEAVES_AFTER = timedelta(days=3)
 """A name that has looked not ready for this long is left out of a renewal that is due anyway."""
 
@@ -51,11 +53,13 @@ def make_plan(
     """Hold what is wanted against what is held and what was seen."""
     reason = reason_to_issue_nothing(settings, held)
     if reason:
-        return Plan((Skip(reason),))
-    planner = _Planner(settings.ca.directory_url, verdicts, held.memory, now, force)
-    matched = dict(_matches(wanted.certificates, held.lineages))
+        ends = held.server.not_after if held.server else None
+        return Plan((Skip(reason, alarm=ends is not None and ends - now < ALARM_BEFORE),))
+    planner = _Planner(settings.ca.directory_url, verdicts, held, now, force)
+    wanted = with_names_in_transit(wanted, verdicts, held, now)
+    matched = dict(matches(wanted.certificates, held.lineages))
     steps: list[Step] = [planner.step(one, matched.get(one)) for one in wanted.certificates]
-    steps += _archives(domains, wanted, held, set(matched.values()))
+    steps += archives(unwanted(domains, wanted, held), held, now)
     steps += _deploys(held, now, force=force)
     return Plan(tuple(steps))
 
@@ -88,27 +92,32 @@ def remember_readiness(memory: Memory, verdicts: Mapping[Name, Verdict], now: da
 class _Planner:
     directory_url: str
     verdicts: Mapping[Name, Verdict]
-    memory: Memory
+    held: Held
     now: datetime
     force: bool
 
+    @property
+    def memory(self) -> Memory:
+        return self.held.memory
+
     def step(self, wanted: WantedCertificate, held: HeldLineage | None) -> Keep | Issue | Hold:
-        certificate = held.certificate if held else None
-        current = certificate if certificate and certificate.not_after > self.now else None
+        last = held.certificate if held else None
+        current = last if last and last.not_after > self.now else None
         when = due(current, self.memory.windows.get(current.fingerprint)) if current else None
-        is_due = when is not None and when.at <= self.now
-        left_out = tuple(self._left_out(wanted, current, is_due=is_due))
-        names = tuple(name for name in wanted.names if name not in {one.name for one in left_out})
-        lineage = _lineage(names or wanted.names, wanted, held)
+        left_out = tuple(self._left_out(wanted, last, current, when))
+        out = {one.name for one in left_out}
+        names = tuple(name for name in wanted.names if name not in out)
+        lineage = lineage_of(names or wanted.names, wanted, held)
+        served_until = current.not_after if current else None
+        reason, only_for = self._reason(lineage, last, current, when)
         if not names or (wanted.server and wanted.names[0] not in names):
-            return Hold(lineage, _nothing_ready(wanted, left_out), left_out=left_out)
-        forced = self.force or lineage.directory in self.memory.forced
-        reason, only_for = self._reason(names, certificate, current, when, forced=forced)
+            because = _nothing_ready(wanted, left_out)
+            return Hold(lineage, because, left_out=left_out, served_until=served_until)
         if current and when and not reason:
             return Keep(lineage, f"valid until {current.not_after:%d %b %Y}", when.at, left_out)
-        failed = self.memory.lineage_failures.get(lineage.directory)
-        if failed and failed.wait_until > self.now and (not self.force or failed.asked_by_ca):
-            return Hold(lineage, _waiting(failed.count, failed.because), failed.wait_until, left_out)
+        held_up = self._held_up(wanted, lineage)
+        if held_up:
+            return Hold(lineage, *held_up, left_out, served_until)
         same_ca = current and self.memory.issued.get(current.fingerprint) == self.directory_url
         return Issue(
             lineage,
@@ -120,8 +129,13 @@ class _Planner:
         )
 
     def _left_out(
-        self, wanted: WantedCertificate, current: Certificate | None, *, is_due: bool
+        self,
+        wanted: WantedCertificate,
+        last: Certificate | None,
+        current: Certificate | None,
+        when: Due | None,
     ) -> Iterator[LeftOut]:
+        is_due = when is not None and when.at <= self.now
         for name in wanted.names:
             verdict = self.verdicts[name]
             failed = self.memory.name_failures.get(name.text)
@@ -129,86 +143,62 @@ class _Planner:
             if verdict.readiness is Readiness.READY and not refused:
                 continue
             because = f"refused by the CA: {failed.because}" if failed and refused else verdict.because
-            if current is None or not any(one.covers(name) for one in current.names):
+            # Not knowing costs nothing that was certified, not even after it expired; what is known to be wrong does.
+            known = last if verdict.readiness is Readiness.UNKNOWN and not refused else current
+            if known is None or not _covers(known, name):
                 yield LeftOut(name, because)
-            elif (
-                is_due
-                and verdict.readiness is Readiness.NOT_READY
-                and not (wanted.server and name == wanted.names[0])
-            ):
+            elif is_due and verdict.readiness is Readiness.NOT_READY and name != _hostname(wanted):
                 since = self.memory.not_ready_since.get(name.text)
                 if since and self.now - since >= NOT_READY_LEAVES_AFTER:
                     yield LeftOut(name, f"{because} (for {(self.now - since).days} days)")
 
+    def _held_up(self, wanted: WantedCertificate, lineage: Lineage) -> tuple[str, datetime | None] | None:
+        """Why an order must wait, and until when."""
+        if any(one.directory == lineage.directory and not one.ours for one in self.held.lineages):
+            return (
+                f"the pair in {lineage.directory}/ was not issued by this companion: it belongs to you and stays. "
+                "To hand it over, move the directory away",
+                None,
+            )
+        # Of all names: the directory of a first certificate is called by whatever name is ready first.
+        directories = {lineage.directory, *(name.directory for name in wanted.names)}
+        failures = [
+            self.memory.lineage_failures[one] for one in directories if one in self.memory.lineage_failures
+        ]
+        failed = max(failures, key=lambda one: one.wait_until, default=None)
+        if failed and failed.wait_until > self.now and (not self.force or failed.asked_by_ca):
+            return _waiting(failed.count, failed.because), failed.wait_until
+        return None
+
     def _reason(
-        self,
-        names: tuple[Name, ...],
-        certificate: Certificate | None,
-        current: Certificate | None,
-        when: Due | None,
-        *,
-        forced: bool,
+        self, lineage: Lineage, last: Certificate | None, current: Certificate | None, when: Due | None
     ) -> tuple[str, tuple[Name, ...]]:
         """Why to issue (empty: no reason), and the new names if they are the only one."""
         if current is None or when is None:
-            expired = f"the certificate expired on {certificate.not_after:%d %b %Y}" if certificate else ""
-            return expired or "no certificate yet", ()
-        if forced:
+            return (
+                f"the certificate expired on {last.not_after:%d %b %Y}" if last else "no certificate yet",
+                (),
+            )
+        if self.force or lineage.directory in self.memory.forced:
             return "force_renew was asked for", ()
         issued_by = self.memory.issued.get(current.fingerprint, "")
         if issued_by and issued_by != self.directory_url:
             return f"the certificate comes from another CA ({issued_by})", ()
+        if lineage.server and self.held.server and self.held.server.fingerprint != current.fingerprint:
+            return "cert.pem holds another certificate", ()
         is_due = when.at <= self.now
-        new = tuple(name for name in names if not any(one.covers(name) for one in current.names))
+        new = tuple(name for name in lineage.names if not _covers(current, name))
         if new:
             return "new: " + ", ".join(str(name) for name in new), () if is_due else new
         return when.because if is_due else "", ()
 
 
-def _lineage(names: tuple[Name, ...], wanted: WantedCertificate, held: HeldLineage | None) -> Lineage:
-    """The directory stays over renewals, also when a name that sorts before its first name joins."""
-    keeps = held is not None and not wanted.server and any(name.directory == held.directory for name in names)
-    if held is None or not keeps:
-        return Lineage(names, wanted.server)
-    first = next(name for name in names if name.directory == held.directory)
-    return Lineage((first, *(name for name in names if name != first)), wanted.server, held.directory)
+def _covers(certificate: Certificate, name: Name) -> bool:
+    return any(one.covers(name) for one in certificate.names)
 
 
-def _matches(
-    wanted: Iterable[WantedCertificate], lineages: Iterable[HeldLineage]
-) -> Iterator[tuple[WantedCertificate, HeldLineage]]:
-    """Each wanted certificate and the lineage that continues in it: the hostname's, else the one that shares most names."""
-    by_directory = {lineage.directory: lineage for lineage in lineages if lineage.ours}
-    by_name: dict[Name, list[str]] = {}
-    for lineage in by_directory.values():
-        for name in lineage.certificate.names if lineage.certificate else ():
-            by_name.setdefault(name, []).append(lineage.directory)
-    taken: set[str] = set()
-    for one in wanted:
-        if one.server:
-            best = one.names[0].directory
-        else:
-            shared = Counter(d for name in one.names for d in by_name.get(name, ()) if d not in taken)
-            own = next((name.directory for name in one.names if name.directory in by_directory), "")
-            best = max(shared, key=lambda d: (shared[d], d == own, d), default=own)
-        if best in by_directory and best not in taken:
-            taken.add(best)
-            yield one, by_directory[best]
-
-
-def _archives(domains: MailDomains, wanted: Wanted, held: Held, kept: set[HeldLineage]) -> Iterator[Archive]:
-    if domains.unanswered is not None or not domains.domains:
-        return  # an incomplete list of mail domains says nothing about who left, and an empty one looks like a mishap
-    certificates = [lineage.certificate for lineage in kept if lineage.certificate]
-    secured = {name for certificate in certificates for name in certificate.names}
-    for lineage in held.lineages:
-        if lineage in kept or not lineage.ours or lineage.certificate is None:
-            continue
-        still_needed = set(wanted.names) & set(lineage.certificate.names) - secured
-        if not still_needed:
-            yield Archive(
-                lineage.directory, "its names are not wanted any more, or another certificate has them"
-            )
+def _hostname(wanted: WantedCertificate) -> Name | None:
+    return wanted.names[0] if wanted.server else None
 
 
 def _deploys(held: Held, now: datetime, *, force: bool) -> Iterator[Deploy]:

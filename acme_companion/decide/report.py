@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from acme_companion.decide.steps import Archive, Deploy, Hold, Issue, Keep, Plan, Skip, Step
@@ -19,19 +20,22 @@ if TYPE_CHECKING:
     from acme_companion.decide.verdicts import Verdict
 
 
+ALARM_BEFORE = timedelta(days=7)
+"""A server certificate that cannot be renewed now and ends sooner than this is a failure of the cycle."""
 MOST_KEPT_LINES = 20
-"""More certificates than this with nothing to say of them are told in one line."""
+"""More certificates than this with nothing new to say of them are told in one line."""
 MOST_LEFT_OUT_LINES = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """How a step ended. `left_out` are names that the CA refused on the way."""
+    """How a step ended. `left_out` are names that the CA refused on the way; `next_renewal` is that of a new certificate."""
 
     step: Step
     ok: bool
     sentence: str
     left_out: tuple[LeftOut, ...] = ()
+    next_renewal: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,7 @@ class DeploymentReport:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One cycle. `next_look` is when the loop will look again."""
+    """One cycle. `next_look` is when the loop will look again; `incomplete`: the mail domains could not all be learnt."""
 
     started: datetime
     ended: datetime
@@ -57,11 +61,28 @@ class Report:
     warnings: tuple[str, ...] = ()
     deployment: DeploymentReport = DeploymentReport()
     next_look: datetime | None = None
+    incomplete: bool = False
 
     @property
     def failed(self) -> bool:
-        """Something that was tried did not work. A name that is not ready is no failure of the cycle."""
-        return any(not one.ok for one in self.done) or self.deployment.ok is False
+        """Something that was tried did not work, or the server has no certificate, or soon will have none.
+
+        Any other name that is not ready is no failure of the cycle.
+        """
+        tried = any(not one.ok for one in self.done) or self.deployment.ok is False
+        return tried or any(_alarms(step, self.ended) for step in self.plan.steps)
+
+
+def _alarms(step: Step, now: datetime) -> bool:
+    match step:
+        case Hold():
+            return step.lineage.server and (
+                step.served_until is None or step.served_until - now < ALARM_BEFORE
+            )
+        case Skip():
+            return step.alarm
+        case _:
+            return False
 
 
 def lines(report: Report) -> Iterator[tuple[str, str]]:
@@ -72,24 +93,35 @@ def lines(report: Report) -> Iterator[tuple[str, str]]:
         yield "warning", f"{refusal.where}: {refusal.why}; left out"
     done = {id(one.step): one for one in report.done}
     quiet = [step for step in report.plan.steps if isinstance(step, Keep) and not step.left_out]
-    summed_up = {id(step) for step in quiet} if len(quiet) > MOST_KEPT_LINES else set()
+    waiting = [step for step in report.plan.steps if isinstance(step, Hold) and _waits_for_names(step)]
+    summed_up = {id(step) for group in (quiet, waiting) if len(group) > MOST_KEPT_LINES for step in group}
     for step in report.plan.steps:
         if id(step) not in summed_up:
             yield from _step_lines(step, done.get(id(step)))
-    if summed_up:
+    if len(quiet) > MOST_KEPT_LINES:
         first = min(quiet, key=lambda step: step.next_renewal)
-        yield (
-            "info",
-            f"{len(quiet)} certificates: kept; next renewal {first.next_renewal:%d %b %Y %H:%M} UTC ({first.lineage})",
-        )
-    for sentence in report.deployment.sentences:
-        yield ("info" if report.deployment.ok else "warning"), f"  {sentence}"
-    for result in report.deployment.endpoints:
+        when = f"{first.next_renewal:%d %b %Y %H:%M} UTC ({first.lineage})"
+        yield "info", f"{len(quiet)} certificates: kept; next renewal {when}"
+    if len(waiting) > MOST_KEPT_LINES:
+        yield "warning", f"{len(waiting)} certificates: no name is ready; `acme-companion check` lists why"
+    yield from _deployment_lines(report.deployment)
+
+
+def _deployment_lines(deployment: DeploymentReport) -> Iterator[tuple[str, str]]:
+    if deployment.rolled_back:
+        yield "error", "  a service did not come up with the new certificate: the previous one was put back"
+    for sentence in deployment.sentences:
+        yield ("info" if deployment.ok else "warning"), f"  {sentence}"
+    for result in deployment.endpoints:
         if not result.ok:
             yield "error", f"  {result}"
-    serving = sum(result.ok for result in report.deployment.endpoints)
-    if report.deployment.endpoints:
-        yield "info", f"  served now: {serving} of {len(report.deployment.endpoints)} endpoints as expected"
+    if deployment.endpoints:
+        serving = sum(result.ok for result in deployment.endpoints)
+        yield "info", f"  served now: {serving} of {len(deployment.endpoints)} endpoints as expected"
+
+
+def _waits_for_names(step: Hold) -> bool:
+    return step.until is None and not step.lineage.server and step.served_until is None
 
 
 def plan_lines(plan: Plan) -> Iterator[tuple[str, str]]:
@@ -110,14 +142,18 @@ def _step_lines(step: Step, done: Done | None) -> Iterator[tuple[str, str]]:
             yield level, f"{step.lineage}: {done.sentence if done else f'to be issued, {step.because}'}"
         case Hold():
             until = f"; next try {step.until:%d %b %H:%M} UTC" if step.until else ""
-            yield "warning", f"{step.lineage}: not issued, {step.because}{until}"
+            meanwhile = (
+                f"; served meanwhile: valid until {step.served_until:%d %b %Y}" if step.served_until else ""
+            )
+            level = "error" if step.lineage.server and not step.served_until else "warning"
+            yield level, f"{step.lineage}: not issued, {step.because}{until}{meanwhile}"
         case Archive():
             level = "info" if done is None or done.ok else "error"
             yield level, f"{step.directory}: {done.sentence if done else f'to be archived, {step.because}'}"
         case Deploy():
             yield "info", f"siblings are taken through {', '.join(step.directories)} again: {step.because}"
         case Skip():
-            yield "info", step.because
+            yield ("error" if step.alarm else "info"), step.because
     left_out = (*getattr(step, "left_out", ()), *(done.left_out if done else ()))
     for one in left_out[:MOST_LEFT_OUT_LINES]:
         yield "warning", f"  {one.name} left out: {one.because}"

@@ -9,9 +9,11 @@ from acme_companion.decide.memory import Failures, Memory
 from acme_companion.decide.steps import Hold, Issue, Keep
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from acme_companion.decide.report import Report
+    from acme_companion.decide.steps import LeftOut
 
 RETRY_AFTER = (  # after this many failures in a row
     timedelta(minutes=5),  # a typo in DNS, just repaired
@@ -21,7 +23,11 @@ RETRY_AFTER = (  # after this many failures in a row
 )
 CYCLE_EVERY = timedelta(days=1)
 LOOK_AGAIN_WITHOUT_CERTIFICATE = timedelta(minutes=30)
-LOOK_AGAIN_AT_NAMES = timedelta(hours=1)
+LOOK_AGAIN_AT_LISTS = timedelta(minutes=5)  # a database that starts after us, or restarts
+LOOK_AGAIN_AT_NAMES = (  # by how long the name that is newest among them has looked not ready
+    (timedelta(days=1), timedelta(hours=1)),  # somebody is setting it up
+    (timedelta(days=7), timedelta(hours=6)),
+)
 AFTER_A_ROLL_BACK = timedelta(hours=12)
 AFTER_MORE_ROLL_BACKS = timedelta(hours=36)
 """Each try costs a certificate, and Let's Encrypt gives five of the same names a week: one in 34 hours."""
@@ -52,15 +58,28 @@ def one_more(
 def next_look(report: Report, memory: Memory, now: datetime, share: float) -> datetime:
     """When the loop should wake up: within a day, sooner if something fails, waits or becomes due. `share` (0..1) is the jitter's."""
     waits = [CYCLE_EVERY]
+    left_out: list[LeftOut] = []
     for step in report.plan.steps:
         if isinstance(step, Keep):
             waits.append(step.next_renewal - now)
-        if isinstance(step, Hold):
-            waits.append(step.until - now if step.until else LOOK_AGAIN_WITHOUT_CERTIFICATE)
-        if isinstance(step, Keep | Issue | Hold) and step.left_out:
-            waits.append(LOOK_AGAIN_AT_NAMES)
+        if isinstance(step, Hold) and step.until:
+            waits.append(step.until - now)
+        elif isinstance(step, Hold) and step.lineage.server:
+            waits.append(LOOK_AGAIN_WITHOUT_CERTIFICATE)
+        if isinstance(step, Keep | Issue | Hold):
+            left_out += step.left_out
+    if report.incomplete:
+        waits.append(LOOK_AGAIN_AT_LISTS)
+    waits += _again_at(left_out, memory, now)
+    waits += [one.next_renewal - now for one in report.done if one.next_renewal]
     waits += [max(window.ask_again - now, ASK_FOR_ADVICE_AT_MOST) for window in memory.windows.values()]
     failures = (*memory.lineage_failures.values(), *memory.name_failures.values())
     waits += [one.wait_until - now for one in failures if one.wait_until > now]
     wait = max(min(waits), SOONEST)
     return now + wait * (1 + JITTER * share)
+
+
+def _again_at(left_out: Sequence[LeftOut], memory: Memory, now: datetime) -> Iterator[timedelta]:
+    if left_out:
+        youngest = min(now - memory.not_ready_since.get(one.name.text, now) for one in left_out)
+        yield from (wait for age, wait in LOOK_AGAIN_AT_NAMES if youngest < age)

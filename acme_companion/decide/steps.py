@@ -66,12 +66,16 @@ class Issue:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A certificate would be issued, but not now. `until` is the earliest next try, None: as soon as the cause is gone."""
+    """A certificate would be issued, but not now. `until` is the earliest next try, None: as soon as the cause is gone.
+
+    `served_until`: the end of the certificate that the lineage has meanwhile, None when it has none that is valid.
+    """
 
     lineage: Lineage
     because: str
     until: datetime | None = None
     left_out: tuple[LeftOut, ...] = ()
+    served_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +96,10 @@ class Archive:
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """The whole cycle asks the CA for nothing."""
+    """The whole cycle asks the CA for nothing. `alarm`: what is served meanwhile has expired or soon will."""
 
     because: str
+    alarm: bool = False
 
 
 Step = Keep | Issue | Hold | Deploy | Archive | Skip

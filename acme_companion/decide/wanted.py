@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from acme_companion.decide.facts import MailDomains, Refusal
 from acme_companion.decide.names import Name, NameRefused
+from acme_companion.decide.verdicts import Readiness
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from datetime import datetime
 
-    from acme_companion.decide.memory import HeldLineage
+    from acme_companion.decide.memory import Held, HeldLineage
     from acme_companion.decide.settings import Naming
+    from acme_companion.decide.verdicts import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +39,14 @@ class Wanted:
         return tuple(sorted({name for certificate in self.certificates for name in certificate.names}))
 
 
-def wanted_certificates(naming: Naming, domains: MailDomains) -> Wanted:
-    """The partition of names into certificates (with SNI: one more certificate per mail domain)."""
+def wanted_certificates(
+    naming: Naming, domains: MailDomains, usable: Collection[Name] | None = None
+) -> Wanted:
+    """The partition of names into certificates (with SNI: one more certificate per mail domain).
+
+    `usable`: the names that could stand in a certificate now; only these count against the most that one may hold.
+    None: all.
+    """
     if naming.only_hostname:
         return Wanted((WantedCertificate((naming.hostname,), server=True),))
     refused: list[Refusal] = []
@@ -47,10 +56,11 @@ def wanted_certificates(naming: Naming, domains: MailDomains) -> Wanted:
     prefixed = sorted(name for names in by_domain.values() for name in names)
     together = (*server, *_without_covered(prefixed, already=server))
     warnings: tuple[str, ...] = ()
-    if naming.sni or len(together) > naming.most_names:
+    counted = len(together) if usable is None else sum(name in usable for name in together)
+    if naming.sni or counted > naming.most_names:
         if not naming.sni:
             warnings = (
-                f"{len(together)} names do not fit into one certificate (at most {naming.most_names}): "
+                f"{counted} names do not fit into one certificate (at most {naming.most_names}): "
                 "every mail domain gets its own, as with ENABLE_SSL_SNI=y",
             )
         own = [_without_covered(names, already=server) for names in by_domain.values()]
@@ -83,16 +93,36 @@ def keep_held(wanted: Wanted, lineages: Iterable[HeldLineage]) -> Wanted:
     return Wanted((server, *others), wanted.refused, wanted.warnings)
 
 
+def with_names_in_transit(
+    wanted: Wanted, verdicts: Mapping[Name, Verdict], held: Held, now: datetime
+) -> Wanted:
+    """`wanted`, with names that the server certificate has, another one is to have, and that are not ready just now.
+
+    When certificates are partitioned anew (ENABLE_SSL_SNI), a certified name leaves one only when another has it.
+    """
+    server, *others = wanted.certificates
+    lineages = {one.directory: one.certificate for one in held.lineages if one.ours and one.certificate}
+    current = lineages.pop(server.names[0].directory, None)
+    if current is None or not server.server:
+        return wanted
+    secured = {name for one in lineages.values() if one.not_after > now for name in one.names}
+    moving = {name for other in others for name in other.names} & set(current.names) - secured
+    waiting = sorted(name for name in moving if verdicts[name].readiness is not Readiness.READY)
+    if not waiting:
+        return wanted
+    return replace(wanted, certificates=(replace(server, names=(*server.names, *waiting)), *others))
+
+
 def _names_by_domain(
     naming: Naming, domains: MailDomains, refused: list[Refusal]
 ) -> Iterator[tuple[Name, tuple[Name, ...]]]:
-    mail = set(domains.domains)
+    mail, mta_sts = set(domains.domains), set(domains.mta_sts)
     seen: set[Name] = {naming.hostname}
-    for domain in sorted(mail | set(domains.mta_sts)):
+    for domain in sorted(mail | mta_sts):
         prefixes = [*naming.prefixes] if domain in mail else []
         if naming.autodiscover:
             prefixes += ["autodiscover", "autoconfig"] if domain in mail else []
-            prefixes += ["mta-sts"] if domain in domains.mta_sts else []
+            prefixes += ["mta-sts"] if domain in mta_sts else []
         names = set(_prefixed(domain, prefixes, refused)) - seen
         seen |= names
         yield domain, tuple(sorted(names))

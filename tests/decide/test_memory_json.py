@@ -35,6 +35,7 @@ fields = {
     "undeployed": st.lists(texts, max_size=3).map(tuple),
     "own_addresses": st.lists(texts, max_size=3).map(tuple),
     "last_success": st.none() | moments,
+    "unwanted_since": st.dictionaries(texts, moments, max_size=3),
     "forced": st.lists(texts, max_size=3).map(tuple),
 }
 memories = st.builds(Memory, **fields)

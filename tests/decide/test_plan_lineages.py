@@ -7,10 +7,12 @@ from dataclasses import replace
 import pytest
 
 from acme_companion.decide.facts import Unanswered
-from acme_companion.decide.memory import HeldLineage, Memory, without_the_past
-from acme_companion.decide.steps import DEPLOYMENT, Archive, Deploy, Issue, Keep, Lineage
+from acme_companion.decide.lineages import remember_unwanted
+from acme_companion.decide.memory import Held, HeldLineage, Memory, without_the_past
+from acme_companion.decide.steps import DEPLOYMENT, Archive, Deploy, Hold, Issue, Keep, Lineage
 from tests.builders import (
     CA_URL,
+    DAY,
     HOST,
     NOW,
     certificate,
@@ -123,3 +125,73 @@ def test_the_memory_does_not_grow_over_the_years():
 
     assert after.issued == {certificate(HOST).fingerprint: CA_URL}
     assert (set(after.lineage_failures), set(after.name_failures)) == ({"new"}, set())
+
+
+def test_a_pair_of_the_admins_own_is_not_overwritten():
+    """A directory that no ACME client made stays, also when we are asked for a certificate of that name."""
+    own = HeldLineage("imap.here.tld", certificate("imap.here.tld"), ours=False)
+
+    step = plan(SNI, domains("here.tld"), verdicts(f"{HOST} imap.here.tld"), held(lineage(HOST), own))[1]
+
+    assert isinstance(step, Hold)
+    assert step.because == (
+        "the pair in imap.here.tld/ was not issued by this companion: it belongs to you and stays. "
+        "To hand it over, move the directory away"
+    )
+
+
+def test_cert_pem_follows_the_hostname():
+    """The hostname was changed and changed back: its lineage is still valid, but cert.pem is another name's."""
+    has = held(lineage(HOST), server=certificate("mx.example.org"))
+
+    (step,) = plan(has=has)
+
+    assert (type(step), step.because) == (Issue, "cert.pem holds another certificate")
+
+
+def test_not_knowing_costs_nothing_even_after_the_end():
+    """A host that was off for months, behind a NAT without hairpin: its names are as certified as they were."""
+    (step,) = plan(seen=verdicts(unknown=HOST), has=held(lineage(HOST, age_days=100)))
+
+    assert isinstance(step, Issue)
+
+
+def test_the_cas_own_time_holds_for_a_certificate_by_any_name():
+    """A first certificate whose first name dropped out is still the one that the CA told to wait."""
+    memory = Memory(lineage_failures={"aaa.here.tld": failures(asked=True)})
+    made = replace(SNI, prefixes=("aaa", "imap"))
+
+    step = plan(
+        made,
+        domains("here.tld"),
+        verdicts(f"{HOST} imap.here.tld", not_ready="aaa.here.tld"),
+        held(lineage(HOST), memory=memory),
+    )[1]
+
+    assert isinstance(step, Hold)
+    assert step.until == NOW + DAY
+
+
+def many(*labels: str) -> Held:
+    return held(lineage(HOST), *(lineage(f"imap.{label}.tld") for label in labels))
+
+
+def test_half_a_table_is_not_believed_at_once():
+    """Many lineages that nobody wants all at once look like a mishap: they leave after three days without a change."""
+    has, found, seen = many(*"abcdefgh"), domains("a.tld"), verdicts(f"{HOST} imap.a.tld")
+    since = {f"imap.{label}.tld": NOW - 3 * DAY for label in "bcdefgh"}
+    waited = replace(has, memory=replace(has.memory, unwanted_since=since))
+
+    now = [step for step in plan(SNI, found, seen, has) if isinstance(step, Archive)]
+    later = [step for step in plan(SNI, found, seen, waited) if isinstance(step, Archive)]
+
+    assert (len(now), len(later)) == (0, 7)
+
+
+def test_unwanted_is_forgotten_when_wanted_again():
+    """The three days begin anew when a lineage was wanted in between."""
+    memory = Memory(unwanted_since={"imap.a.tld": NOW - DAY, "imap.b.tld": NOW - DAY})
+
+    after = remember_unwanted(memory, [lineage("imap.b.tld"), lineage("imap.c.tld")], NOW)
+
+    assert after.unwanted_since == {"imap.b.tld": NOW - DAY, "imap.c.tld": NOW}

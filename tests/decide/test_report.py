@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -26,7 +27,9 @@ NAME = names("imap.example.com")[0]
 OUT = (LeftOut(NAME, "points elsewhere"),)
 KEEP = Keep(LINEAGE, "valid until 20 Dec 2026", NOW + 3 * DAY, OUT)
 ISSUE = Issue(LINEAGE, "no certificate yet", left_out=OUT)
-HOLD = Hold(LINEAGE, "waits after 2 failures in a row: the CA is down", NOW + DAY)
+HOLD = Hold(
+    LINEAGE, "waits after 2 failures in a row: the CA is down", NOW + DAY, served_until=NOW + 20 * DAY
+)
 ARCHIVE = Archive("old.example.org", "its names are not wanted any more")
 DEPLOY = Deploy(("a.example.org", "b.example.org"), "postfix did not come up")
 ENDPOINT = Endpoint("postfix", "172.22.1.9", 25, "smtp", HOST)
@@ -83,7 +86,7 @@ def report(*steps, **more) -> Report:
                 (
                     "warning",
                     "mail.example.org +2 names: not issued, waits after 2 failures in a row: the CA is down; next try "
-                    "22 Nov 12:00 UTC",
+                    "22 Nov 12:00 UTC; served meanwhile: valid until 11 Dec 2026",
                 )
             ],
             id="held until then",
@@ -179,7 +182,18 @@ def test_warnings_and_refused_rows_come_first():
     ("told", "failed"),
     [
         pytest.param(report(), False, id="nothing was done"),
-        pytest.param(report(HOLD), False, id="a name that is not ready is no failure"),
+        pytest.param(report(HOLD), False, id="a server certificate that waits and lasts is no failure"),
+        pytest.param(
+            report(replace(HOLD, served_until=NOW + 6 * DAY)), True, id="one that ends within a week is"
+        ),
+        pytest.param(report(replace(HOLD, served_until=None)), True, id="no server certificate at all is"),
+        pytest.param(
+            report(Hold(Lineage(names("a.example.org")), "points elsewhere")),
+            False,
+            id="a domain's name that is not ready is none",
+        ),
+        pytest.param(report(Skip("it is yours")), False, id="a pair of the admin's own"),
+        pytest.param(report(Skip("it is yours", alarm=True)), True, id="which soon ends"),
         pytest.param(report(ISSUE, done=(Done(ISSUE, ok=True, sentence=""),)), False, id="issued"),
         pytest.param(report(ISSUE, done=(Done(ISSUE, ok=False, sentence=""),)), True, id="not issued"),
         pytest.param(report(deployment=DeploymentReport(ok=True)), False, id="served"),
@@ -269,25 +283,3 @@ def test_readiness_counts():
         readiness_counts(verdicts("a.example.org b.example.org", "c.example.org"))
         == "2 ready, 1 not ready, 0 unknown"
     )
-
-
-def test_many_quiet_certificates_are_one_line():
-    """A stack with a thousand domains does not tell a thousand times a day that nothing is to do."""
-    quiet = [Keep(Lineage(names(f"a{n}.example")), "valid", NOW + (n + 1) * DAY) for n in range(21)]
-
-    assert [line for _, line in lines(report(*quiet))] == [
-        f"21 certificates: kept; next renewal {NOW + DAY:%d %b %Y %H:%M} UTC (a0.example)"
-    ]
-    assert len(list(lines(report(*quiet[:20])))) == 20
-
-
-def test_many_names_left_out_are_counted():
-    """Twenty names are told with their reasons, the rest by number and by the command that lists them."""
-    out = tuple(
-        LeftOut(name, "points elsewhere") for name in names(" ".join(f"a{n}.example" for n in range(25)))
-    )
-
-    told = [line for _, line in lines(report(Keep(LINEAGE, "valid", NOW + DAY, out)))]
-
-    assert len(told) == 1 + 20 + 1
-    assert told[-1] == "  and 5 more names left out: `acme-companion check` lists them"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from acme_companion.decide.memory import Failures, Memory, RenewalWindow
 from acme_companion.decide.plan import make_plan
-from acme_companion.decide.report import Report
+from acme_companion.decide.report import Done, Report
 from acme_companion.decide.schedule import next_look, one_more
 from acme_companion.decide.steps import Archive, Deploy, Hold, Issue, Keep, LeftOut, Lineage, Plan, Skip
 from acme_companion.decide.wanted import wanted_certificates
@@ -33,6 +34,10 @@ def waiting(after: timedelta) -> Memory:
     return Memory(lineage_failures={HOST: Failures(1, NOW, NOW + after, "the CA is down")})
 
 
+def unready(age: timedelta) -> Memory:
+    return Memory(not_ready_since={one.name.text: NOW - age for one in OUT})
+
+
 def advised(ask_again: timedelta) -> Memory:
     return Memory(windows={"leaf": RenewalWindow(NOW, NOW, NOW, NOW + ask_again)})
 
@@ -52,8 +57,10 @@ def advised(ask_again: timedelta) -> Memory:
         pytest.param((keep(40 * DAY, OUT),), Memory(), HOUR, id="a name was left out: every hour"),
         pytest.param((Issue(LINEAGE, "new", left_out=OUT),), Memory(), HOUR, id="also after an issue"),
         pytest.param(
-            (Hold(LINEAGE, "not ready"),), Memory(), 30 * MINUTE, id="held for a name: half an hour"
+            (Hold(LINEAGE, "not ready"),), Memory(), 30 * MINUTE, id="no server certificate: half an hour"
         ),
+        pytest.param((keep(40 * DAY, OUT),), unready(2 * DAY), 6 * HOUR, id="after a day, four times a day"),
+        pytest.param((keep(40 * DAY, OUT),), unready(8 * DAY), DAY, id="after a week, once a day"),
         pytest.param(
             (Hold(LINEAGE, "failed", NOW + 2 * HOUR),), Memory(), 2 * HOUR, id="held until then: then"
         ),
@@ -154,3 +161,15 @@ def test_force_renew_does_not_undercut_the_ca():
         ).steps
 
     assert [type(step) for asked in (False, True) for step in forced(asked)] == [Issue, Hold]
+
+
+def test_a_short_certificate_is_not_slept_through():
+    """A CA that issues for a day: the look after the issue comes before its end."""
+    done = Done(Issue(LINEAGE, "new"), ok=True, sentence="issued", next_renewal=NOW + 12 * HOUR)
+
+    assert next_look(replace(report(), done=(done,)), Memory(), NOW, 0) == NOW + 12 * HOUR
+
+
+def test_a_database_that_was_not_there_is_asked_soon():
+    """The mail domains are missing from the certificates until it answers."""
+    assert next_look(replace(report(), incomplete=True), Memory(), NOW, 0) == NOW + 5 * MINUTE

@@ -7,8 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from acme_companion.decide.facts import Refusal
-from acme_companion.decide.wanted import WantedCertificate, keep_held, wanted_certificates
-from tests.builders import domains, lineage, names, naming
+from acme_companion.decide.wanted import (
+    WantedCertificate,
+    keep_held,
+    wanted_certificates,
+    with_names_in_transit,
+)
+from tests.builders import NOW, domains, held, lineage, names, naming, verdicts
 
 
 def texts(certificates: tuple[WantedCertificate, ...]) -> list[str]:
@@ -152,3 +157,32 @@ def test_a_silent_database_costs_nobody_a_name():
     kept = keep_held(wanted, lineages)
 
     assert texts(kept.certificates) == ["mail.example.org imap.a.tld", "autoconfig.b.tld autodiscover.b.tld"]
+
+
+def test_names_that_cannot_be_certified_do_not_crowd_others_out():
+    """60 domains without autoconfig and autodiscover records: the few usable names fit, so nothing is split."""
+    found = domains(" ".join(f"d{number}.tld" for number in range(60)))
+
+    wanted = wanted_certificates(naming(), found, usable=names("mail.example.org autoconfig.d1.tld"))
+
+    assert len(wanted.certificates) == 1
+    assert wanted.warnings == ()
+
+
+IN_TRANSIT = "mail.example.org imap.a.tld imap.b.tld imap.c.tld"
+
+
+def test_a_name_leaves_one_certificate_when_another_has_it():
+    """SNI is switched on: a name that is not ready just now stays in the server certificate, a ready one moves at once."""
+    wanted = wanted_certificates(
+        naming(sni=True, prefixes="imap", autodiscover=False), domains("a.tld b.tld c.tld")
+    )
+    seen = verdicts("mail.example.org imap.a.tld", not_ready="imap.b.tld", unknown="imap.c.tld")
+
+    moving = with_names_in_transit(wanted, seen, held(lineage(IN_TRANSIT)), NOW)
+    moved = with_names_in_transit(
+        wanted, seen, held(lineage(IN_TRANSIT), lineage("imap.b.tld"), lineage("imap.c.tld")), NOW
+    )
+
+    assert texts(moving.certificates)[0] == "mail.example.org imap.b.tld imap.c.tld"
+    assert moved == wanted

@@ -1,0 +1,88 @@
+"""How wanted certificates and held lineages belong together: who continues in which directory, and who leaves."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from acme_companion.decide.steps import Archive, Lineage
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+    from datetime import datetime
+
+    from acme_companion.decide.facts import MailDomains
+    from acme_companion.decide.memory import Held, HeldLineage, Memory
+    from acme_companion.decide.names import Name
+    from acme_companion.decide.wanted import Wanted, WantedCertificate
+
+FEW = 3
+"""So many lineages may leave at once without looking like a mishap."""
+MANY_LEAVE_AFTER = timedelta(days=3)
+"""When half of the lineages are wanted no more at once, a table may have been half read or restored: wait this long."""
+
+
+def lineage_of(names: tuple[Name, ...], wanted: WantedCertificate, held: HeldLineage | None) -> Lineage:
+    """The directory stays over renewals, also when a name that sorts before its first name joins."""
+    keeps = held is not None and not wanted.server and any(name.directory == held.directory for name in names)
+    if held is None or not keeps:
+        return Lineage(names, wanted.server)
+    first = next(name for name in names if name.directory == held.directory)
+    return Lineage((first, *(name for name in names if name != first)), wanted.server, held.directory)
+
+
+def matches(
+    wanted: Iterable[WantedCertificate], lineages: Iterable[HeldLineage]
+) -> Iterator[tuple[WantedCertificate, HeldLineage]]:
+    """Each wanted certificate and the lineage that continues in it: the hostname's, else the one that shares most names."""
+    by_directory = {lineage.directory: lineage for lineage in lineages if lineage.ours}
+    by_name: dict[Name, list[str]] = {}
+    for lineage in by_directory.values():
+        for name in lineage.certificate.names if lineage.certificate else ():
+            by_name.setdefault(name, []).append(lineage.directory)
+    taken: set[str] = set()
+    for one in wanted:
+        if one.server:
+            best = one.names[0].directory
+        else:
+            shared = Counter(d for name in one.names for d in by_name.get(name, ()) if d not in taken)
+            own = next((name.directory for name in one.names if name.directory in by_directory), "")
+            best = max(shared, key=lambda d: (shared[d], d == own, d), default=own)
+        if best in by_directory and best not in taken:
+            taken.add(best)
+            yield one, by_directory[best]
+
+
+def unwanted(domains: MailDomains, wanted: Wanted, held: Held) -> tuple[HeldLineage, ...]:
+    """Lineages of ours that no wanted certificate continues and whose names, if still wanted, another one has."""
+    if domains.unanswered is not None or not domains.domains:
+        return ()  # an incomplete list of mail domains says nothing about who left, and an empty one looks like a mishap
+    kept = {lineage.directory: lineage for _, lineage in matches(wanted.certificates, held.lineages)}
+    secured = {name for lineage in kept.values() if lineage.certificate for name in lineage.certificate.names}
+    unsecured = set(wanted.names) - secured
+    return tuple(
+        lineage
+        for lineage in held.lineages
+        if lineage.ours
+        and lineage.certificate is not None
+        and lineage.directory not in kept
+        and unsecured.isdisjoint(lineage.certificate.names)
+    )
+
+
+def remember_unwanted(memory: Memory, leaving: Iterable[HeldLineage], now: datetime) -> Memory:
+    """Since when nobody has wanted each of these lineages; wanted again, it is forgotten."""
+    since = {one.directory: memory.unwanted_since.get(one.directory, now) for one in leaving}
+    return replace(memory, unwanted_since=since)
+
+
+def archives(leaving: Collection[HeldLineage], held: Held, now: datetime) -> Iterator[Archive]:
+    """Who leaves now: at once when they are few, else when they have been unwanted for days."""
+    ours = sum(lineage.ours for lineage in held.lineages)
+    few = len(leaving) <= FEW or 2 * len(leaving) < ours
+    for one in leaving:
+        since = held.memory.unwanted_since.get(one.directory, now)
+        if few or now - since >= MANY_LEAVE_AFTER:
+            yield Archive(one.directory, "its names are not wanted any more, or another certificate has them")
