@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import Future
 from contextlib import contextmanager
+from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import requests
@@ -87,7 +89,7 @@ class DockerEngine:
     async def _in_thread(self, what: str, work: Callable[[], T]) -> T:
         try:
             async with asyncio.timeout(_LIMIT):
-                return await asyncio.to_thread(work)
+                return await _in_thread_of_its_own(work)
         except TimeoutError:
             raise NotYet(f"the Docker API at {self._host}: to {what} took too long") from None
 
@@ -211,6 +213,24 @@ class DockerEngine:
             raise NotYet(f"{what}: it has not ended: {one_line(output)}")
         if code:
             raise NotYet(f"{what}: it said no (exit code {code}): {one_line(output) or 'without a word'}")
+
+
+async def _in_thread_of_its_own(work: Callable[[], T]) -> T:
+    """What `work` gives. Who is cancelled does not wait for it, and neither does the end of the process.
+
+    A container may take minutes to restart, and who is asked to stop has ten seconds.
+    """
+    outcome: Future[T] = Future()
+    outcome.set_running_or_notify_cancel()  # from now on it takes a result, wanted or not
+
+    def work_and_tell() -> None:
+        try:
+            outcome.set_result(work())
+        except BaseException as problem:  # noqa: BLE001 - whatever it is belongs to who waits
+            outcome.set_exception(problem)
+
+    Thread(target=work_and_tell, daemon=True).start()
+    return await asyncio.wrap_future(outcome)
 
 
 def _negotiated(version: object) -> str:
