@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TYPE_CHECKING
 
-from acme_companion.decide.facts import MailDomains, OwnAddresses, Unanswered
+from acme_companion.decide.facts import MailDomains, OwnAddresses, ProbeImpossible, Unanswered
 from acme_companion.decide.lineages import remember_unwanted, unwanted
 from acme_companion.decide.memory import Authority, Memory, without_the_past
 from acme_companion.decide.plan import make_plan, reason_to_issue_nothing, remember_readiness
@@ -132,7 +132,7 @@ async def _look(
     except Problem as problem:
         unprobed = await world.look_at_names(names, own, None)
         why = f"the HTTP probe is not possible: {problem}"
-        return {name: replace(facts, probe=Unanswered(why)) for name, facts in unprobed.items()}, (why,)
+        return {name: replace(facts, probe=ProbeImpossible(why)) for name, facts in unprobed.items()}, (why,)
 
 
 def _patience(held: Held) -> float:

@@ -55,7 +55,7 @@ class CaaLook:
 
 @dataclass(frozen=True, slots=True)
 class ProbeReached:
-    """The probe file came back through `address`, unchanged."""
+    """The probe file came back through `address`, unchanged: that proves nothing about other addresses of the name."""
 
     address: str
 
@@ -68,16 +68,27 @@ class ProbeWrong:
     why: str
 
 
-Probe = ProbeReached | ProbeWrong | Unanswered
+@dataclass(frozen=True, slots=True)
+class ProbeImpossible:
+    """We could not lay the probe file out at all, for a reason of our own: it says nothing about the name's way to us."""
+
+    why: str
+
+
+Probe = ProbeReached | ProbeWrong | ProbeImpossible | Unanswered
 
 
 @dataclass(frozen=True, slots=True)
 class OwnAddresses:
-    """The public addresses of this host, `None` where the host has none or nobody could tell (`why` says which)."""
+    """The public addresses of this host, `None` where the host has none or nobody could tell (`why` says which).
+
+    `remembered`: those of them that were ours before, and that nobody could confirm now (`why` says so too).
+    """
 
     ipv4: IPv4Address | None = None
     ipv6: IPv6Address | None = None
     why: str = ""
+    remembered: tuple[IPv4Address | IPv6Address, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,10 +18,14 @@ LONGEST_ANSWER = 256
 
 @dataclass(frozen=True, slots=True)
 class Agreed(Generic[Address]):
-    """The address that is taken for ours, or None, and what an operator should know about how that came about."""
+    """The address that is taken for ours, or None, and what an operator should know about how that came about.
+
+    `remembered`: it is the one from before, and nobody could confirm it.
+    """
 
     address: Address | None
     why: str = ""
+    remembered: bool = False
 
 
 def parse_answer(body: bytes, family: type[Address]) -> Address | str:
@@ -56,12 +60,12 @@ def agree(
         told = " and ".join(sorted({str(answer) for answer in answers}))
         if remembered in answers:
             return Agreed(
-                remembered, f"public {kind}: services disagree ({told}); {remembered} was ours before"
+                remembered, f"public {kind}: services disagree ({told}); {remembered} was ours before", True
             )
         return Agreed(None, f"public {kind}: services disagree ({told}): set it in the settings")
     reasons = "; ".join(dict.fromkeys(failures)) or "no service to ask is configured"
     if remembered:
         return Agreed(
-            remembered, f"public {kind}: nobody could tell ({reasons}); {remembered} was ours before"
+            remembered, f"public {kind}: nobody could tell ({reasons}); {remembered} was ours before", True
         )
     return Agreed(None, f"public {kind}: not known ({reasons})")

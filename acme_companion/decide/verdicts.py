@@ -7,7 +7,14 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from acme_companion.decide.caa import allows
-from acme_companion.decide.facts import CaaLook, NameFacts, ProbeReached, ProbeWrong, Unanswered
+from acme_companion.decide.facts import (
+    CaaLook,
+    NameFacts,
+    ProbeImpossible,
+    ProbeReached,
+    ProbeWrong,
+    Unanswered,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +58,11 @@ def worth_probing(name: Name, addresses: Addresses, own: OwnAddresses, checks: C
     """Whether a probe could make `name` ready: not where its addresses decide already, or lead to somebody else."""
     if checks.challenge_type == "dns-01" or name.is_wildcard:
         return False
-    hoped = NameFacts(name, addresses, CaaLook(), ProbeReached(""))
+    first = next(
+        (part[0] for part in (addresses.ipv6, addresses.ipv4) if not isinstance(part, Unanswered) and part),
+        "",
+    )
+    hoped = NameFacts(name, addresses, CaaLook(), ProbeReached(str(first)))
     return _judge_addresses(hoped, own, checks).readiness is Readiness.READY
 
 
@@ -93,16 +104,17 @@ def _judge_addresses(facts: NameFacts, own: OwnAddresses, checks: Checks) -> Ver
         accepted = checks.skip_ip or checks.accept_other_ipv6
         if not checks.ipv6 and not accepted:
             return _not_ready(
-                f"AAAA {ipv6[0]}: a CA connects there, but IPv6 is off in this stack (ENABLE_IPV6): remove the record, or "
-                "switch IPv6 on"
+                f"AAAA {ipv6[0]}{_of_whom(facts)}: a CA connects there, but IPv6 is off in this stack (ENABLE_IPV6): remove the "
+                "record, or switch IPv6 on"
             )
-        return _compared(facts, "AAAA", ipv6, own.ipv6, own.why, accepted=accepted)
+        return _compared(facts, "AAAA", ipv6, own, accepted=accepted)
     if isinstance(ipv4, Unanswered):
         return _unknown(f"its A records are not known: {ipv4.why}")
     if ipv4:
         accepted = checks.skip_ip or checks.accept_other_ipv4
-        return _compared(facts, "A", ipv4, own.ipv4, own.why, accepted=accepted)
-    where = f" A {own.ipv4}" if own.ipv4 else " an A record with this host's public address"
+        return _compared(facts, "A", ipv4, own, accepted=accepted)
+    known = own.ipv4 and own.ipv4 not in own.remembered
+    where = f" A {own.ipv4}" if known else " an A record with this host's public address"
     return _not_ready(f"{facts.addresses.missing or 'it has no address in DNS'}: publish{where}")
 
 
@@ -110,36 +122,76 @@ def _compared(
     facts: NameFacts,
     record: str,
     found: Sequence[IPv4Address | IPv6Address],
-    own: IPv4Address | IPv6Address | None,
-    why: str,
+    own: OwnAddresses,
     *,
     accepted: bool,
 ) -> Verdict:
     """Every address counts: a CA may be given any of them."""
+    ours = own.ipv6 if record == "AAAA" else own.ipv4
     listed = ", ".join(str(address) for address in found[:3]) + (" …" if len(found) > 3 else "")
     if accepted:
         return _ready(f"{record} {listed}, not compared with ours")
-    elsewhere = [address for address in found if address != own]
+    elsewhere = [address for address in found if address != ours]
     if not elsewhere:
         return _ready(f"{record} {listed} is ours")
     public = [address for address in elsewhere if address.is_global]
     if not public:
         return _unknown(
-            f"{record} {elsewhere[0]} is not a public address, so this resolver does not see what a CA sees: have names looked "
-            "up by a public or validating resolver, or set SKIP_IP_CHECK=y"
+            f"{record} {elsewhere[0]} is not a public address, so this resolver does not see what a CA sees (Docker's gives such "
+            f"an answer where {facts.name} is the hostname or alias of a container): set RESOLVERS to a public or validating "
+            "resolver, or set SKIP_IP_CHECK=y"
         )
+    if ours is None or ours in own.remembered:
+        return _proved(facts, record, found, own)
+    return _elsewhere(facts, record, public[0], ours, removable=record == "AAAA" or len(found) > 1)
+
+
+def _proved(
+    facts: NameFacts, record: str, found: Sequence[IPv4Address | IPv6Address], own: OwnAddresses
+) -> Verdict:
+    """Where there is nothing to compare with, only a probe that came back over one of these very addresses tells."""
     family = "IPv6" if record == "AAAA" else "IPv4"
-    if own is None:
-        if isinstance(facts.probe, ProbeReached):
-            return _ready(f"{record} {listed} leads to us, although our public {family} address is not known")
+    because = f" ({own.why})" if own.why else ""
+    if not isinstance(facts.probe, ProbeReached):
         return _unknown(
-            f"{record} {listed} cannot be compared, because the public {family} address of this host is not known"
-            f"{f' ({why})' if why else ''}: set it in the settings, or set SKIP_IP_CHECK=y"
+            f"{record} {found[0]} cannot be compared, because the public {family} address of this host is not known{because}: "
+            f"set PUBLIC_{family.upper()}, or set SKIP_IP_CHECK=y"
+        )
+    if facts.probe.address not in map(str, found):
+        return _unknown(
+            f"{record} {found[0]}{_of_whom(facts)} cannot be tried from here (no {family} in this container? Our "
+            f"probe came back over {facts.probe.address} only), and a CA connects there: set PUBLIC_{family.upper()} if it is this host's, else remove the record"
+        )
+    return _ready(
+        f"{record} {facts.probe.address} leads to us, although our public {family} address is not known"
+    )
+
+
+def _elsewhere(
+    facts: NameFacts,
+    record: str,
+    address: IPv4Address | IPv6Address,
+    ours: IPv4Address | IPv6Address,
+    *,
+    removable: bool,
+) -> Verdict:
+    not_ours = f"this host's public {'IPv6' if record == 'AAAA' else 'IPv4'} address {ours}"
+    via = facts.addresses.via
+    if via:
+        onward = f" (and on to {via[-1]})" if len(via) > 1 else ""
+        return _not_ready(
+            f"{facts.name} is a CNAME to {via[0]}{onward}, which points to {record} {address} instead of {not_ours}: let it lead "
+            "to this host, or do not ask for the name"
         )
     return _not_ready(
-        f"{record} {public[0]} is not this host's public {family} address {own}: change that record to {own}"
-        + (" or remove it" if record == "AAAA" or len(found) > 1 else "")
+        f"{record} {address} is not {not_ours}: change that record to {ours}"
+        + (" or remove it" if removable else "")
     )
+
+
+def _of_whom(facts: NameFacts) -> str:
+    via = facts.addresses.via
+    return f" (of {via[-1]}, to which {facts.name} is a CNAME)" if via else ""
 
 
 def _judge_probe(facts: NameFacts) -> Verdict:
@@ -155,6 +207,8 @@ def _judge_probe(facts: NameFacts) -> Verdict:
                 f"{address} does not give our probe file below {url}: {why}; let port 80 of {address} lead to this stack's web "
                 "server, and that serve the companion's webroot"
             )
+        case ProbeImpossible(why):
+            return _unknown(why)
         case Unanswered(why):
             return _unknown(
                 f"our probe of {url} got no answer ({why}): open port 80, or, if only this host cannot reach its own public "

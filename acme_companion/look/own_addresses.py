@@ -40,7 +40,12 @@ async def own_addresses(checks: Checks, remembered: OwnAddresses) -> OwnAddresse
             if checks.ipv6
             else _nothing("public IPv6: not asked, IPv6 is off in this stack"),
         )
-    return OwnAddresses(ipv4.address, ipv6.address, "; ".join(part.why for part in (ipv4, ipv6) if part.why))
+    return OwnAddresses(
+        ipv4.address,
+        ipv6.address,
+        "; ".join(part.why for part in (ipv4, ipv6) if part.why),
+        tuple(part.address for part in (ipv4, ipv6) if part.address and part.remembered),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ ONE, TWO, THREE = (IPv4Address(f"1.2.3.{last}") for last in (1, 2, 3))
         ),
         pytest.param(
             [ONE, TWO], TWO,
-            Agreed(TWO, "public IPv4: services disagree (1.2.3.1 and 1.2.3.2); 1.2.3.2 was ours before"),
+            Agreed(TWO, "public IPv4: services disagree (1.2.3.1 and 1.2.3.2); 1.2.3.2 was ours before", remembered=True),
             id="memory breaks a draw",
         ),
         pytest.param(
@@ -32,7 +32,11 @@ ONE, TWO, THREE = (IPv4Address(f"1.2.3.{last}") for last in (1, 2, 3))
         ),
         pytest.param(
             [], ONE,
-            Agreed(ONE, "public IPv4: nobody could tell (a answered 500; b did not answer in time); 1.2.3.1 was ours before"),
+            Agreed(
+                    ONE,
+                    "public IPv4: nobody could tell (a answered 500; b did not answer in time); 1.2.3.1 was ours before",
+                    remembered=True,
+                ),
             id="nobody answers: memory",
         ),
         pytest.param(

@@ -76,7 +76,7 @@ async def test_nobody_answers(resolver: HostPort) -> None:
         asked = checks(resolver, private, broken, silent, secret, "no url", timeout=0.5)
         found = await own_addresses(asked, OwnAddresses(FOUR))
 
-    assert (found.ipv4, found.ipv6) == (FOUR, None)
+    assert (found.ipv4, found.ipv6, found.remembered) == (FOUR, None, (FOUR,))
     for part in (
         "public IPv4: nobody could tell (",
         "who.example answered 10.0.0.1, which is not a public address",

@@ -21,7 +21,7 @@ from acme_companion.decide.facts import (
 from acme_companion.decide.memory import Authority
 from acme_companion.decide.names import Name
 from acme_companion.decide.settings import Checks, HostPort
-from acme_companion.decide.verdicts import Readiness, judge
+from acme_companion.decide.verdicts import Readiness, Verdict, judge
 from acme_companion.look.names_seen import look_at_names
 from acme_companion.look.reachability import Prober
 from acme_companion.ports import ProbeFile
@@ -53,6 +53,10 @@ async def web_port() -> AsyncIterator[int]:
     await runner.cleanup()
 
 
+NOWHERE = "ff0e::1"
+"""A global multicast address: to connect fails at once on every host, as to any IPv6 address where there is no IPv6."""
+
+
 def names(*texts: str) -> list[Name]:
     return [Name.parse(text) for text in texts]
 
@@ -73,6 +77,23 @@ async def test_facts_of_a_name(server: ChallengeTestServer, web_port: int) -> No
         away: NameFacts(away, Addresses((IPv4Address("9.9.9.9"),)), caa, None),
         wildcard: NameFacts(wildcard, Addresses(not_asked, not_asked), caa, None),
     }
+
+
+async def test_a_stale_aaaa_where_we_have_no_ipv6(server: ChallengeTestServer, web_port: int) -> None:
+    """The probe gets through over IPv4, as ours falls back; a CA would connect to the AAAA, of which nothing is known."""
+    server.add_a("stale.example.net", LOOPBACK)
+    server.add_aaaa("stale.example.net", NOWHERE)
+    checks = Checks(resolvers=(HostPort(LOOPBACK, server.dns_port),), http_port=web_port)
+    (name,) = names("stale.example.net")
+
+    facts = (await look_at_names(checks, [name], OWN, FILE))[name]
+
+    assert facts.probe == ProbeReached(LOOPBACK)
+    assert judge(facts, OWN, checks, Authority()) == Verdict(
+        Readiness.UNKNOWN,
+        f"AAAA {NOWHERE} cannot be tried from here (no IPv6 in this container? Our probe came back over {LOOPBACK} only), and a CA "
+        "connects there: set PUBLIC_IPV6 if it is this host's, else remove the record",
+    )
 
 
 async def test_without_a_probe_file(server: ChallengeTestServer) -> None:
