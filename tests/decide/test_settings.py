@@ -252,9 +252,9 @@ def test_time_zone(zone: str, kept: str, warned: bool) -> None:
             "environment: ADDITIONAL_SAN: has no effect, as ONLY_MAILCOW_HOSTNAME is yes",
         ),
         (
-            {"ACME_PROFILE": "tlsserver"},
-            "environment: ACME_PROFILE: Let's Encrypt puts at most 25 names into a certificate of this profile: "
-            "set MAX_NAMES_PER_CERTIFICATE=25",
+            {"ACME_PROFILE": "tlsserver", "MAX_NAMES_PER_CERTIFICATE": "26"},
+            "environment: MAX_NAMES_PER_CERTIFICATE: Let's Encrypt puts at most 25 names into a certificate of the profile "
+            "tlsserver, and refuses to issue any with more: leave it empty, or set it to 25 or less",
         ),
     ],
 )

@@ -48,7 +48,7 @@ def test_everything_at_once() -> None:
     """The admin mends the file once, not seven times."""
     text = """
 MAILCOW_HOSTNAMES=mail.example.org
-ADDITIONAL_SAN=*.*.example.org,ok.example.org,mail,imap.*
+MAIL_DOMAINS=*.*.example.org,ok.example.org,mail
 LE_STAGING=maybe
 no key
 DBUSER=mailcow
@@ -59,9 +59,9 @@ DBUSER=mailcow
     assert str(wrong.value).splitlines() == [
         "settings: 8 problems",
         "  mail.conf:5: not KEY=value",
-        "  mail.conf:3: ADDITIONAL_SAN: '*.*.example.org': a * may only be the whole first label",
-        "  mail.conf:3: ADDITIONAL_SAN: 'mail' has no dot: a fully qualified host name is needed",
         "  mail.conf: MAILCOW_HOSTNAME: is not set: write the server's full name, such as mail.example.org",
+        "  mail.conf:3: MAIL_DOMAINS: '*.*.example.org': a * may only be the whole first label",
+        "  mail.conf:3: MAIL_DOMAINS: 'mail' has no dot: a fully qualified host name is needed",
         "  mail.conf:4: LE_STAGING: 'maybe' is neither yes nor no: write y or n",
         "  mail.conf:6: DBUSER: is set, but DBNAME is not: set both, or neither",
         "  environment: CHECK_TIMEOUT: 'soon' is not a number of seconds from 0.1 to 300",
@@ -74,13 +74,6 @@ DBUSER=mailcow
     [
         ("MAILCOW_HOSTNAME", "*.example.org", "'*.example.org' is a wildcard; write a name"),
         ("MAILCOW_HOSTNAME", "192.0.2.1", "'192.0.2.1' is an IP address, not a host name"),
-        ("ADDITIONAL_SAN", "im ap.*", "'im ap.*': 'im ap' is not a host name label"),
-        (
-            "ADDITIONAL_SAN",
-            "*.example.org",
-            "'*.example.org' is a wildcard, which needs DNS-01, and this version has HTTP-01 only: "
-            "write the names one by one, or as prefixes like imap.*",
-        ),
         (
             "ACME_DNS_CHALLENGE",
             "y",

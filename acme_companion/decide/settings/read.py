@@ -13,14 +13,16 @@ from acme_companion.decide.settings.stack import database, deployment, redis
 from acme_companion.problems import SettingsWrong
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from acme_companion.decide.settings.env_file import EnvFile
 
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
 LETS_ENCRYPT_STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
 _SMALL_PROFILES = {"tlsserver", "shortlived"}
+_MOST_NAMES = 100
 _MOST_NAMES_OF_SMALL_PROFILES = 25
+_MOST_ODD_ENTRIES = 20
 _NOT_SET = Name("not-set.invalid")
 
 
@@ -36,7 +38,7 @@ def read(
     naming = _naming(source, skip_acme=skip_acme)
     settings = Settings(
         naming=naming,
-        ca=_ca(source, naming.most_names),
+        ca=_ca(source),
         database=database(source),
         checks=_checks(source),
         http01=Http01(
@@ -57,25 +59,60 @@ def read(
     return replace(settings, warnings=(*source.warnings, *source.misspelt))
 
 
+def volume(environment: Mapping[str, str], env_file: EnvFile | None) -> str:
+    """The volume alone, whatever is wrong with the other settings; its default when it is wrong itself."""
+    return Source(environment, env_file).get("VOLUME", values.path)
+
+
 def _naming(source: Source, *, skip_acme: bool) -> Naming:
-    named = source.get("ADDITIONAL_SAN", values.listed(values.name_or_prefix))
+    named, odd = source.get("ADDITIONAL_SAN", values.usable(values.name_or_prefix))
     additional = tuple(item for item in named if isinstance(item, Name))
     only_hostname = source.get("ONLY_MAILCOW_HOSTNAME", values.yes)
-    _check_challenge(source, additional, skip_acme=skip_acme)
+    _check_challenge(source, skip_acme=skip_acme)
+    _tolerate(source, odd, () if skip_acme else additional)
     if named and (skip_acme or only_hostname):
         because = "SKIP_LETS_ENCRYPT" if skip_acme else "ONLY_MAILCOW_HOSTNAME"
         source.warn("ADDITIONAL_SAN", f"has no effect, as {because} is yes")
     return Naming(
         hostname=_hostname(source),
-        additional=additional,
+        additional=tuple(name for name in additional if not name.is_wildcard),
         prefixes=tuple(item for item in named if isinstance(item, str)),
         autodiscover=source.get("AUTODISCOVER_SAN", values.yes),
         only_hostname=only_hostname,
         sni=source.get("ENABLE_SSL_SNI", values.yes),
         mail_domains=source.get("MAIL_DOMAINS", values.listed(values.name)),
         mta_sts_domains=source.get("MTA_STS_DOMAINS", values.listed(values.name)),
-        most_names=source.get("MAX_NAMES_PER_CERTIFICATE", values.whole(1, 100)),
+        most_names=_most_names(source),
     )
+
+
+def _tolerate(source: Source, odd: Sequence[str], additional: Sequence[Name]) -> None:
+    """Say what is left out of ADDITIONAL_SAN: one odd entry costs itself, not the other names their certificate."""
+    sentences = [f"{sentence}; left out: correct or remove this entry" for sentence in odd]
+    sentences += [
+        f"{quoted(name.text)} is a wildcard, which needs DNS-01, and this version has HTTP-01 only; left out: write the names one "
+        "by one, or as prefixes like imap.*"
+        for name in additional
+        if name.is_wildcard
+    ]
+    for sentence in sentences[:_MOST_ODD_ENTRIES]:
+        source.warn("ADDITIONAL_SAN", sentence)
+    if len(sentences) > _MOST_ODD_ENTRIES:
+        source.warn("ADDITIONAL_SAN", f"and {len(sentences) - _MOST_ODD_ENTRIES} more entries left out")
+
+
+def _most_names(source: Source) -> int:
+    asked = source.get("MAX_NAMES_PER_CERTIFICATE", values.optional(values.whole(1, _MOST_NAMES)))
+    profile = source.text("ACME_PROFILE")
+    if profile not in _SMALL_PROFILES:
+        return asked or _MOST_NAMES
+    if asked and asked > _MOST_NAMES_OF_SMALL_PROFILES:
+        source.warn(
+            "MAX_NAMES_PER_CERTIFICATE",
+            f"Let's Encrypt puts at most {_MOST_NAMES_OF_SMALL_PROFILES} names into a certificate of the profile {profile}, and "
+            f"refuses to issue any with more: leave it empty, or set it to {_MOST_NAMES_OF_SMALL_PROFILES} or less",
+        )
+    return asked or _MOST_NAMES_OF_SMALL_PROFILES
 
 
 def _hostname(source: Source) -> Name:
@@ -87,38 +124,21 @@ def _hostname(source: Source) -> Name:
     return source.get("MAILCOW_HOSTNAME", values.optional(values.name)) or _NOT_SET
 
 
-def _check_challenge(source: Source, additional: tuple[Name, ...], *, skip_acme: bool) -> None:
+def _check_challenge(source: Source, *, skip_acme: bool) -> None:
     dns_01 = source.get("ACME_DNS_CHALLENGE", values.yes)
-    if skip_acme:
-        return
-    if dns_01:
+    if dns_01 and not skip_acme:
         source.complain(
             "ACME_DNS_CHALLENGE",
             "DNS-01 is not available in this version: set it to n, "
             "and names are validated over HTTP (HTTP-01, port 80)",
         )
-        return
-    for name in additional:
-        if name.is_wildcard:
-            source.complain(
-                "ADDITIONAL_SAN",
-                f"{quoted(name.text)} is a wildcard, which needs DNS-01, and this version has HTTP-01 only: "
-                "write the names one by one, or as prefixes like imap.*",
-            )
 
 
-def _ca(source: Source, most_names: int) -> Ca:
-    profile = source.get("ACME_PROFILE", values.optional(values.profile))
-    if profile in _SMALL_PROFILES and most_names > _MOST_NAMES_OF_SMALL_PROFILES:
-        source.warn(
-            "ACME_PROFILE",
-            f"Let's Encrypt puts at most {_MOST_NAMES_OF_SMALL_PROFILES} names into a certificate of this profile: "
-            f"set MAX_NAMES_PER_CERTIFICATE={_MOST_NAMES_OF_SMALL_PROFILES}",
-        )
+def _ca(source: Source) -> Ca:
     return Ca(
         directory_url=_directory_url(source),
         contact=source.get("ACME_ACCOUNT_EMAIL", values.contact),
-        profile=profile,
+        profile=source.get("ACME_PROFILE", values.optional(values.profile)),
         ca_bundle=source.get("CA_BUNDLE", values.optional(values.path)),
         key_type=source.get("KEY_TYPE", values.choice(KeyType)),
         orders_at_once=source.get("ORDERS_AT_ONCE", values.whole(1, 50)),

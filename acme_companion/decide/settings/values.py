@@ -43,8 +43,21 @@ def optional(parse: Callable[[str], _T]) -> Callable[[str], _T | None]:
 
 def listed(parse: Callable[[str], _T]) -> Callable[[str], tuple[_T, ...]]:
     """Values separated by commas, each once, in their order; every wrong one is complained about."""
+    tolerant = usable(parse)
 
     def parse_all(text: str) -> tuple[_T, ...]:
+        found, sentences = tolerant(text)
+        if sentences:
+            raise ValueRefused(*sentences)
+        return found
+
+    return parse_all
+
+
+def usable(parse: Callable[[str], _T]) -> Callable[[str], tuple[tuple[_T, ...], tuple[str, ...]]]:
+    """As `listed`, but the wrong ones are left out, with a sentence for each."""
+
+    def parse_all(text: str) -> tuple[tuple[_T, ...], tuple[str, ...]]:
         found: dict[_T, None] = {}
         sentences: list[str] = []
         for item in filter(None, (item.strip() for item in text.split(","))):
@@ -52,9 +65,7 @@ def listed(parse: Callable[[str], _T]) -> Callable[[str], tuple[_T, ...]]:
                 found[parse(item)] = None
             except ValueRefused as problem:
                 sentences += problem.sentences
-        if sentences:
-            raise ValueRefused(*sentences)
-        return tuple(found)
+        return tuple(found), tuple(sentences)
 
     return parse_all
 

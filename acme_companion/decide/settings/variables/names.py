@@ -23,7 +23,8 @@ NAMES = Theme(
             "ADDITIONAL_SAN",
             "",
             "More names, separated by commas: webmail.example.org is that name, imap.* is that prefix on every mail domain. "
-            "A wildcard (*.example.org) needs DNS-01, which this version does not have.",
+            "A wildcard (*.example.org) needs DNS-01, which this version does not have. An entry that cannot be used is left out, "
+            "with a warning.",
             "none, as no name is requested that nobody asked for",
         ),
         Variable(
@@ -58,9 +59,9 @@ NAMES = Theme(
         ),
         Variable(
             "MAX_NAMES_PER_CERTIFICATE",
-            "100",
+            "",
             "When there are more names than this, they are spread over several certificates; 1 to 100.",
-            "Let's Encrypt accepts no more (25 with the profiles tlsserver and shortlived)",
+            "empty is 100, or 25 with ACME_PROFILE=tlsserver or shortlived: Let's Encrypt accepts no more",
         ),
     ),
 )
