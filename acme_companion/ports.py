@@ -103,6 +103,9 @@ class Store(Protocol):
     def write_probe(self) -> None:
         """Show that the volume takes data, before a certificate is spent on it."""
 
+    def check_targets(self, directory: str, *, server: bool) -> None:
+        """Refuse now what `switch` would refuse later for this directory: a link, a directory in a file's place, no right to write."""
+
     def account_key(self) -> bytes:
         """The ACME account key as PEM, made on first use."""
 

@@ -170,6 +170,30 @@ def refuse_odd(path: Path) -> None:
         raise Damaged(_odd(path, "a hard link to a file with another name"))
 
 
+def refuse_irreplaceable(path: Path) -> None:
+    """Raise `Damaged` for a file that can be read, but that no rename can put another one in the place of."""
+    if _is_mount_point(path):
+        raise Damaged(
+            f"{path}: is mounted on its own, so it cannot be replaced: mount the whole volume instead"
+        )
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC))
+    except OSError as problem:
+        # Any other refusal is about the file's content, which a rename leaves alone.
+        if problem.errno == errno.EPERM:
+            raise Damaged(
+                f"{path}: cannot be replaced (immutable or append-only): chattr -ia {path}"
+            ) from None
+
+
+def _is_mount_point(path: Path) -> bool:
+    # `os.path.ismount` does not see a single file that is mounted from the same file system.
+    shown = os.path.realpath(path).replace("\\", "\\134").replace(" ", "\\040")
+    with suppress(OSError), open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as mounts:
+        return any(line.split(" ", 5)[4] == shown for line in mounts)
+    return False
+
+
 def _odd(path: Path, kind: str) -> str:
     return f"{path}: is {kind}, and only a regular file is used there: move it away"
 
@@ -223,7 +247,7 @@ def sync_directory(path: Path) -> None:
 
 
 def list_directory(path: Path) -> list[str]:
-    """The names in a directory, sorted; empty when there is none. Raises `Damaged`."""
-    with translated(path, "listed"), suppress(FileNotFoundError):
+    """The names in a directory, sorted; empty when there is none, or something else in its place. Raises `Damaged`."""
+    with translated(path, "listed"), suppress(FileNotFoundError, NotADirectoryError):
         return sorted(os.listdir(path))
     return []

@@ -26,6 +26,7 @@ SERVER = "server_"
 """Prefix of the server pair's files in a generation, where it was another one than the lineage's."""
 
 _DATE = "%Y-%m-%d_%H_%M_%S"
+_FIRST = "2000-01-01_00_00_00"
 _CONTENT = (CERTIFICATE, KEY, DOMAINS, CSR)
 
 
@@ -85,6 +86,20 @@ def keep(root: Path, directory: str, content: Mapping[str, bytes], now: datetime
         raise
     files.sync_directory(above)
     return f"{BACKUPS}/{directory}/{name}"
+
+
+def check(root: Path, directory: str) -> None:
+    """Show that `keep` can make one more generation; raises `Damaged`."""
+    above = root / BACKUPS / directory
+    files.make_directory(above.parent)
+    files.make_directory(above)
+    for suffix in ("", DAMAGED):
+        if same_kind := [name for name in _kept(above) if name[19:] == suffix]:
+            load(root, directory, same_kind[-1])
+    fresh = files.fresh_beside(above / (_kept(above) or [_FIRST])[-1])
+    _remove_tree(fresh)
+    files.make_directory(fresh)
+    _remove_tree(fresh)
 
 
 def next_name(root: Path, directory: str, now: datetime) -> str:

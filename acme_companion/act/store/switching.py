@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from acme_companion.decide.names import Name
 
-_PAIR = (KEY, CERTIFICATE)
-_ORDER = (CSR, KEY, CERTIFICATE, DOMAINS)
+PAIR = (KEY, CERTIFICATE)
+ORDER = (CSR, KEY, CERTIFICATE, DOMAINS)
 
 
 def switch(
@@ -59,7 +59,7 @@ def roll_back(root: Path, directory: str, *, server: bool, now: datetime) -> boo
     """
     target = layout.lineage(root, directory)
     there = generations.snapshot(target)
-    top = generations.snapshot(root, _PAIR) if server else {}
+    top = generations.snapshot(root, PAIR) if server else {}
     found = _older_than_visible(root, directory, there, top, server=server)
     if found is None:
         return False
@@ -97,30 +97,30 @@ def _older_than_visible(
 def _keep(root: Path, directory: str, *, server: bool, now: datetime) -> str:
     """Keep what siblings use now as a generation; where, or an empty text when there is nothing whole."""
     there = generations.snapshot(root / directory)
-    top = generations.snapshot(root, _PAIR) if server else {}
+    top = generations.snapshot(root, PAIR) if server else {}
     for content in (there, top):
         if not generations.is_pair(content):
             if KEY in content or CERTIFICATE in content:
                 generations.keep(root, directory, content, now, DAMAGED)
             content.clear()
-    if there and top and any(there[name] != top[name] for name in _PAIR):
+    if there and top and any(there[name] != top[name] for name in PAIR):
         there |= {f"{SERVER}{name}": data for name, data in top.items()}
     content = there or top
     return generations.keep(root, directory, content, now) if content else ""
 
 
 def _lineage_files(target: Path, content: Mapping[str, bytes]) -> list[tuple[Path, bytes]]:
-    return [(target / name, content[name]) for name in _ORDER if name in content]
+    return [(target / name, content[name]) for name in ORDER if name in content]
 
 
 def _server_files(root: Path, content: Mapping[str, bytes]) -> list[tuple[Path, bytes]]:
-    return [(root / name, content[name]) for name in _PAIR]
+    return [(root / name, content[name]) for name in PAIR]
 
 
 def _server_part(content: Mapping[str, bytes]) -> dict[str, bytes]:
     """The server pair in a generation: its own files, or the lineage's where both were the same."""
-    own = {name: content[f"{SERVER}{name}"] for name in _PAIR if f"{SERVER}{name}" in content}
-    return own or {name: content[name] for name in _PAIR if name in content}
+    own = {name: content[f"{SERVER}{name}"] for name in PAIR if f"{SERVER}{name}" in content}
+    return own or {name: content[name] for name in PAIR if name in content}
 
 
 def _domains_of(content: Mapping[str, bytes], directory: str) -> bytes:

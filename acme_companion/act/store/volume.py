@@ -18,6 +18,7 @@ from acme_companion.act.store import (
     state,
     sweeping,
     switching,
+    targets,
 )
 from acme_companion.act.store.layout import BACKUPS, FORCE_RENEW, OWN, PROBE
 from acme_companion.act.store.lock import locked
@@ -95,6 +96,11 @@ class Volume:
                 raise Damaged(f"{fresh}: what was written does not come back: do not trust this disk")
         finally:
             files.remove(files.fresh_beside(path))
+
+    def check_targets(self, directory: str, *, server: bool) -> None:
+        self._require_lock()
+        self._finish()
+        targets.check(self._root, directory, server=server)
 
     def account_key(self) -> bytes:
         self._require_lock()
