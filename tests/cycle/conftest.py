@@ -57,6 +57,7 @@ async def stack(
     async with acme_proxy(ca) as proxy:
         made = Stack(volume, f"t{next(_numbers)}.example", ca, proxy, our_dns, dns_of_the_ca)
         yield made
+        await made.end_all()
         assert made.leaked() == []
 
 

@@ -58,6 +58,7 @@ class Stack:
     siblings: Siblings | None = None
     environment: dict[str, str] = field(default_factory=dict)
     said: list[str] = field(default_factory=list)
+    _begun: list[Process] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.environment = {
@@ -110,13 +111,15 @@ class Stack:
 
     async def begin(self, *arguments: str, **changes: str) -> Process:
         """The companion as a process."""
-        return await asyncio.create_subprocess_exec(
+        process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "acme_companion", *arguments),
             env={**self.environment, **changes},
             cwd=CHECKOUT,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
+        self._begun.append(process)
+        return process
 
     async def end(self, process: Process) -> tuple[int, str]:
         """Wait for its end: exit code and output."""
@@ -126,6 +129,13 @@ class Stack:
         assert process.returncode is not None
         assert "Traceback" not in output, output
         return process.returncode, output
+
+    async def end_all(self) -> None:
+        """End what a test that failed left running."""
+        for process in self._begun:
+            if process.returncode is None:
+                process.kill()
+                await process.communicate()
 
     async def command(self, *arguments: str, **changes: str) -> tuple[int, str]:
         return await self.end(await self.begin(*arguments, **changes))

@@ -24,6 +24,9 @@ COMMANDS = (
 
 async def test_no_command_tells_a_secret(stack: Stack):
     """Not of the database, of Redis, of the account, nor of the certificates, however much goes wrong and is told."""
+    await (
+        stack.cycle()
+    )  # who has no certificate yet waits a minute for a database that may be starting as well
     stack.environment |= {
         "DBNAME": "mailcow",
         "DBUSER": "mailcow",
