@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 
+from acme_companion.act.acme.proxies import proxy_for
 from acme_companion.act.challenges.http01 import responding
 from acme_companion.act.siblings import open_siblings
 from acme_companion.act.siblings.own_container import own_container_id
@@ -87,12 +88,16 @@ async def open_world(
             ),
             siblings=_Siblings(lambda: open_siblings(settings.deployment, clock, log, own_container_id())),
             responding=partial(responding, settings.http01, clock),
-            directory=lambda: directory(session, ca_trust(), settings.ca.directory_url),
+            directory=lambda: directory(
+                session, ca_trust(), settings.ca.directory_url, proxy=proxy_for(settings.ca.directory_url)
+            ),
             authority=partial(_open_authority, settings.ca, clock, log),
             mail_domains=partial(mail_domains, settings.naming, settings.database),
             own_addresses=partial(own_addresses, settings.checks),
             look_at_names=partial(look_at_names, settings.checks),
-            renewal_advice=lambda url: renewal_advice(session, ca_trust(), url, clock.now()),
+            renewal_advice=lambda url: renewal_advice(
+                session, ca_trust(), url, clock.now(), proxy=proxy_for(url)
+            ),
             served=served,
             cycle_failed=cycle_failed,
         )

@@ -20,13 +20,19 @@ _MOST_BYTES = 256 * 1024
 
 
 async def directory(
-    session: aiohttp.ClientSession, trust: ssl.SSLContext, url: str, limit: float = _LIMIT
+    session: aiohttp.ClientSession,
+    trust: ssl.SSLContext,
+    url: str,
+    limit: float = _LIMIT,
+    *,
+    proxy: str | None = None,
 ) -> Authority | Unanswered:
-    """The CA's identities for CAA and its renewalInfo URL, asked for within `limit` seconds. Never raises."""
+    """The CA's identities for CAA and its renewalInfo URL, asked for within `limit` seconds, through the HTTP `proxy` if there is one. Never raises."""
     try:
         async with session.get(
             acme_url(url, "the directory URL"),
             ssl=trust,
+            proxy=proxy,
             timeout=aiohttp.ClientTimeout(total=limit),
             allow_redirects=False,
         ) as answer:

@@ -23,13 +23,23 @@ _LONGEST_EXPLANATION = 500
 
 
 async def renewal_advice(
-    session: aiohttp.ClientSession, trust: ssl.SSLContext, url: str, now: datetime, limit: float = _LIMIT
+    session: aiohttp.ClientSession,
+    trust: ssl.SSLContext,
+    url: str,
+    now: datetime,
+    limit: float = _LIMIT,
+    *,
+    proxy: str | None = None,
 ) -> RenewalAdvice | Unanswered:
-    """Ask `url` (renewalInfo URL and CertID) within `limit` seconds. An answer that breaks RFC 9773 section 4.2 is `Unanswered`."""
+    """Ask `url` (renewalInfo URL and CertID) within `limit` seconds, through the HTTP `proxy` if there is one.
+
+    An answer that breaks RFC 9773 section 4.2 is `Unanswered`.
+    """
     try:
         async with session.get(
             acme_url(url, "the renewalInfo URL"),
             ssl=trust,
+            proxy=proxy,
             timeout=aiohttp.ClientTimeout(total=limit),
             allow_redirects=False,
         ) as answer:

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from acme_companion.act.acme import network, pacing
+from acme_companion.act.acme import pacing, proxies
 from acme_companion.act.acme.pacing import Nonces, Pace
 from acme_companion.act.acme.waiting import Patience, together
 from tests.act.acme_world import StepClock
@@ -97,15 +97,15 @@ async def test_together_stops_at_the_first_error() -> None:
         pytest.param("acme.example", "http://proxy.example:3128", id="the environment's proxy"),
         pytest.param("inside.example.org", None, id="not for what NO_PROXY names"),
         pytest.param("127.0.0.1", None, id="never for loopback"),
-        pytest.param("::1", None, id="never for loopback, IPv6"),
+        pytest.param("[::1]", None, id="never for loopback, IPv6"),
         pytest.param("localhost", None, id="never for loopback by name"),
     ],
 )
 def test_proxy_of_the_environment(host: str, proxy: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("https_proxy", "http://proxy.example:3128")
     monkeypatch.setenv("no_proxy", "inside.example.org")
-    network._proxy.cache_clear()
+    proxies._proxy.cache_clear()
     try:
-        assert network._proxy(host) == proxy
+        assert proxies.proxy_for(f"https://{host}:14000/dir") == proxy
     finally:
-        network._proxy.cache_clear()
+        proxies._proxy.cache_clear()

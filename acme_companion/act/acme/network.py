@@ -7,11 +7,7 @@ import json
 import ssl
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from functools import cache
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
@@ -20,6 +16,7 @@ from yarl import URL
 from acme_companion import __version__
 from acme_companion.act.acme.answer import Answer, Declined
 from acme_companion.act.acme.pacing import Nonces, Pace
+from acme_companion.act.acme.proxies import proxy_for
 from acme_companion.decide.acme_answers import NotAnAcmeAnswer, acme_url, retry_after
 from acme_companion.decide.acme_problems import legible
 from acme_companion.problems import NotYet
@@ -147,7 +144,7 @@ class Network:
         )
 
     async def _send(self, method: str, url: str, body: bytes | None, accept: str) -> Answer:
-        host = _host(url)
+        _check(url)
         await self._pace.turn()
         headers = {**HEADERS, "Accept": accept}
         if body is not None:
@@ -159,7 +156,7 @@ class Network:
                 data=body,
                 headers=headers,
                 ssl=self._trust,
-                proxy=_proxy(host),
+                proxy=proxy_for(url),
                 allow_redirects=False,
             ) as response:
                 text = await _capped(response, url)
@@ -222,20 +219,8 @@ async def _capped(response: aiohttp.ClientResponse, url: str) -> bytes:
     return bytes(body)
 
 
-def _host(url: str) -> str:
+def _check(url: str) -> None:
     try:
-        return urlsplit(acme_url(url, "a URL of the CA")).hostname or ""
+        acme_url(url, "a URL of the CA")
     except NotAnAcmeAnswer as problem:
         raise NotYet(f"{problem}; ACME allows no other (RFC 8555 section 6.1)") from None
-
-
-@cache
-def _proxy(host: str) -> str | None:
-    """The proxy that the environment names for `host`. Loopback has none; `~/.netrc` is never read."""
-    try:
-        if ip_address(host).is_loopback:
-            return None
-    except ValueError:
-        if host == "localhost":
-            return None
-    return None if proxy_bypass(host) else getproxies().get("https")
