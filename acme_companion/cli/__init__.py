@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import sys
 from typing import TYPE_CHECKING, Any
@@ -26,15 +27,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return asyncio.run(_command(arguments.command)(arguments))
     except SettingsWrong as problem:
-        print(problem, file=sys.stderr)
-        return WRONG
+        return _failed(arguments, str(problem), WRONG)
     except Problem as problem:
-        print(f"acme-companion: {problem}", file=sys.stderr)
-        return FAILED
+        return _failed(arguments, f"acme-companion: {problem}", FAILED)
     except KeyboardInterrupt:
         return FAILED
     except BrokenPipeError:
         return FAILED
+
+
+def _failed(arguments: argparse.Namespace, text: str, code: int) -> int:
+    """Say it to people, and to the machine that asked for JSON."""
+    print(text, file=sys.stderr)
+    if getattr(arguments, "json", False):
+        print(json.dumps({"error": text}, indent=2))
+    return code
 
 
 def _command(name: str) -> Callable[[argparse.Namespace], Coroutine[Any, Any, int]]:

@@ -27,9 +27,7 @@ def parser() -> argparse.ArgumentParser:
     once = _with_json(commands.add_parser("once", help="one cycle, then exit"))
     once.add_argument("--force", action="store_true", help="renew every certificate, due or not")
     _with_json(
-        commands.add_parser(
-            "check", help="look at every name and say what is in the way; asks no CA for anything"
-        )
+        commands.add_parser("check", help="look at every name and say what is in the way; orders nothing")
     )
     _with_json(commands.add_parser("plan", help="what a cycle would do, and why"))
     _with_json(

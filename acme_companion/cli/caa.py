@@ -34,11 +34,10 @@ LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
 async def caa_command(arguments: argparse.Namespace) -> int:
     """Print one record per domain; the account is looked up by its key, never registered."""
     start_log(stream=sys.stderr, verbose=arguments.verbose)
-    settings = _settings(arguments)
-    ca = settings.ca if settings else Ca(LETS_ENCRYPT)
+    settings, ca, key_file = _given(arguments)
     if arguments.directory_url:
         ca = replace(ca, directory_url=arguments.directory_url)
-    authority = await look_up(ca, SystemClock(), _account_key(arguments, settings))
+    authority = await look_up(ca, SystemClock(), _account_key(key_file))
     if not authority.caa_identities:
         raise NotYet(
             f"{ca.directory_url} does not say which domain CAA records must name (meta.caaIdentities)"
@@ -63,31 +62,32 @@ def _print(arguments: argparse.Namespace, authority: Authority, records: dict[st
         print("\n".join(lines))
 
 
-def _settings(arguments: argparse.Namespace) -> Settings | None:
-    """The settings; None when there are none that can be used and the key comes from the command line."""
+def _given(arguments: argparse.Namespace) -> tuple[Settings | None, Ca, str]:
+    """The settings, the CA, and the file of the account key.
+
+    Where the key comes from the command line, settings that cannot be used are none, and the CA is Let's Encrypt.
+    """
     try:
-        return load_settings(arguments.env_file)
+        settings = load_settings(arguments.env_file)
     except SettingsWrong as problem:
         if not arguments.account_key:
             raise
         if not arguments.quiet:
             ca = arguments.directory_url or "Let's Encrypt"
-            LOGGER.warning(f"the settings cannot be used ({'; '.join(problem.complaints)}); the CA asked is {ca}")
-        return None
+            LOGGER.warning(
+                f"the settings cannot be used ({'; '.join(problem.complaints)}); the CA asked is {ca}"
+            )
+        return None, Ca(LETS_ENCRYPT), arguments.account_key
+    return settings, settings.ca, arguments.account_key or f"{settings.volume}/{ACCOUNT_KEY}"
 
 
-def _account_key(arguments: argparse.Namespace, settings: Settings | None) -> bytes:
-    if arguments.account_key == "-":
+def _account_key(file: str) -> bytes:
+    if file == "-":
         return sys.stdin.buffer.read()
-    path = (
-        Path(arguments.account_key)
-        if arguments.account_key
-        else Path(settings.volume if settings else "") / ACCOUNT_KEY
-    )
     try:
-        return path.read_bytes()
+        return Path(file).read_bytes()
     except OSError as problem:
-        raise NotYet(f"the account key {path} cannot be read: {problem.strerror}") from None
+        raise NotYet(f"the account key {file} cannot be read: {problem.strerror}") from None
 
 
 def _domains(texts: list[str]) -> tuple[Name, ...]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import ssl
+import stat
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from acme_companion.decide.settings.env_file import EnvFile, parse_bytes
-from acme_companion.decide.settings.read import read
+from acme_companion.decide.settings.env_file import MOST_BYTES, EnvFile, parse_bytes
+from acme_companion.decide.settings.read import read, volume
+from acme_companion.decide.settings.variables import SETTINGS
 from acme_companion.problems import SettingsWrong
 
 if TYPE_CHECKING:
@@ -26,6 +29,15 @@ def load_settings(env_file: str | None) -> Settings:
     return settings
 
 
+def load_volume(env_file: str | None) -> str:
+    """Where the volume is, whatever is wrong with the other settings, or with the file. Never raises."""
+    try:
+        file = _env_file(env_file)
+    except SettingsWrong:
+        file = None
+    return volume(os.environ, file)  # noqa: TID251 - the door
+
+
 def _check_bundle(path: str) -> None:
     try:
         ssl.create_default_context(cafile=path)
@@ -38,7 +50,8 @@ def _env_file(path: str | None) -> EnvFile | None:
     if chosen is None:
         return None
     try:
-        return parse_bytes(Path(chosen).read_bytes(), Path(chosen).name)
+        with Path(chosen).open("rb") as file:
+            data, mode = file.read(MOST_BYTES + 1), os.fstat(file.fileno()).st_mode
     except IsADirectoryError:
         raise SettingsWrong(
             [
@@ -47,3 +60,16 @@ def _env_file(path: str | None) -> EnvFile | None:
         ) from None
     except OSError as problem:
         raise SettingsWrong([f"{chosen} cannot be read: {problem.strerror}"]) from None
+    parsed = parse_bytes(data, Path(chosen).name)
+    return replace(parsed, warnings=(*parsed.warnings, *_exposed(parsed))) if mode & stat.S_IROTH else parsed
+
+
+def _exposed(file: EnvFile) -> list[str]:
+    """The warning that everybody can read what should be secret."""
+    secrets = {variable.name for variable in SETTINGS if variable.secret}
+    there = [entry.key for entry in file.entries if entry.key in secrets and entry.value]
+    if not there:
+        return []
+    return [
+        f"{file.file}: holds {' and '.join(there)}, and every user of the host can read it: chmod o-r {file.file} there"
+    ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from contextlib import asynccontextmanager
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from acme_companion.act.heartbeat import Heartbeat
@@ -14,7 +15,7 @@ from acme_companion.cli.tables import as_json
 from acme_companion.cli.wiring import open_world
 from acme_companion.cycle import once
 from acme_companion.decide.report import as_data
-from acme_companion.problems import SettingsWrong
+from acme_companion.problems import Damaged, SettingsWrong
 from acme_companion.service import Wishes, run, tell
 from acme_companion.tell.log import LOGGER
 
@@ -25,11 +26,29 @@ if TYPE_CHECKING:
     from acme_companion.service import Opened
 
 DONE, FAILED = 0, 1
+NEEDED_LATER = (
+    "acme_companion.act.acme.authority",
+    "acme_companion.act.siblings.docker_engine",
+    "acme_companion.act.siblings.dockerapi",
+    "acme_companion.tell.redis",
+)
+
+
+def _import_all() -> None:
+    """What a cycle imports only when it needs it: a part that is missing shows now, not on the night of a renewal."""
+    try:
+        for module in NEEDED_LATER:
+            import_module(module)
+    except ImportError as problem:
+        raise Damaged(
+            f"this installation is not whole ({problem}): install it again, or pull the image"
+        ) from None
 
 
 async def run_command(arguments: argparse.Namespace) -> int:
     """Until SIGTERM or SIGINT. Settings that turn out wrong later are told, and the old ones stay in force."""
     settings = load_settings(arguments.env_file)
+    _import_all()
     wishes = Wishes()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

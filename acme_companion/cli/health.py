@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from acme_companion.act.heartbeat import Heartbeat
 from acme_companion.cli.clock import SystemClock
-from acme_companion.cli.configuration import load_settings
+from acme_companion.cli.configuration import load_volume
 
 if TYPE_CHECKING:
     import argparse
@@ -16,8 +16,8 @@ DONE, FAILED = 0, 1
 
 
 async def health_command(arguments: argparse.Namespace) -> int:
-    settings = load_settings(arguments.env_file)
-    until = Heartbeat(settings.volume).alive_until()
+    # Settings that were broken after the start do not stop the loop: it goes on with the old ones.
+    until = Heartbeat(load_volume(arguments.env_file)).alive_until()
     if until is not None and SystemClock().now() < until:
         print("alive")
         return DONE

@@ -9,7 +9,9 @@ from acme_companion.cli.configuration import load_settings
 from acme_companion.cli.tables import as_json, table
 from acme_companion.cli.wiring import open_world
 from acme_companion.decide.deployment import expected, judge
+from acme_companion.decide.plan import reason_to_issue_nothing
 from acme_companion.decide.renewal import due
+from acme_companion.decide.settings import HostPort
 from acme_companion.problems import Problem
 from acme_companion.tell.log import LOGGER, start_log
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from acme_companion.decide.deployment import Verification
     from acme_companion.decide.memory import Held, HeldLineage
+    from acme_companion.decide.pair import Certificate
     from acme_companion.decide.settings import Settings
     from acme_companion.ports import World
 
@@ -34,9 +37,11 @@ async def status_command(arguments: argparse.Namespace) -> int:
         now = world.clock.now()
         seen, why_not = await _served(settings, world, held)
     server = _server(held, now)
-    lineages = [_lineage(lineage, held, now) for lineage in held.lineages]
+    idle = reason_to_issue_nothing(settings, held)
+    lineages = [_lineage(lineage, held, now, idle) for lineage in held.lineages]
     data: dict[str, Any] = {
         "server_pair": server,
+        "issues_nothing": idle,
         "lineages": lineages,
         "endpoints": [result.as_data() for result in seen.results],
         "not_verified": [*seen.unanswered, *seen.unseen, *([why_not] if why_not else [])],
@@ -76,14 +81,12 @@ def _server(held: Held, now: datetime) -> dict[str, Any]:
     }
 
 
-def _lineage(lineage: HeldLineage, held: Held, now: datetime) -> dict[str, Any]:
+def _lineage(lineage: HeldLineage, held: Held, now: datetime, idle: str) -> dict[str, Any]:
     base = {"lineage": lineage.directory, "generations": list(lineage.generations)}
     certificate = lineage.certificate
     if certificate is None:
         return {**base, "days_left": None, "names": [], "next_renewal": None, "says": lineage.damage}
-    when = due(certificate, held.memory.windows.get(certificate.fingerprint))
-    failed = held.memory.lineage_failures.get(lineage.directory)
-    waits = f"; waits until {failed.wait_until:%d %b %H:%M} UTC: {failed.because}" if failed else ""
+    at, says = _next_renewal(lineage, certificate, held, idle)
     return {
         **base,
         "days_left": (certificate.not_after - now).days,
@@ -91,14 +94,31 @@ def _lineage(lineage: HeldLineage, held: Held, now: datetime) -> dict[str, Any]:
         "not_after": certificate.not_after.isoformat(),
         "fingerprint": certificate.fingerprint,
         "tlsa_3_1_1": certificate.spki,
-        "next_renewal": when.at.isoformat(),
-        "says": f"{when.at:%Y-%m-%d %H:%M} UTC: {when.because}{waits}",
+        "next_renewal": at,
+        "says": says,
     }
+
+
+def _next_renewal(
+    lineage: HeldLineage, certificate: Certificate, held: Held, idle: str
+) -> tuple[str | None, str]:
+    """When (RFC 3339), and why, or why never: nothing is promised for what is not ours to renew."""
+    if not lineage.ours:
+        return None, "never: not issued by us, it belongs to you and stays"
+    if idle:
+        return None, "never, as nothing is issued"
+    when = due(certificate, held.memory.windows.get(certificate.fingerprint))
+    failed = held.memory.lineage_failures.get(lineage.directory)
+    waits = f"; waits until {failed.wait_until:%d %b %H:%M} UTC: {failed.because}" if failed else ""
+    return when.at.isoformat(), f"{when.at:%Y-%m-%d %H:%M} UTC: {when.because}{waits}"
 
 
 def _print(data: dict[str, Any]) -> None:
     server = data["server_pair"]
     print(f"cert.pem/key.pem: {_left(server)}, {server['says']}")
+    if data["issues_nothing"]:
+        print(f"nothing is issued: {data['issues_nothing']}")
+    print(f"last success: {data['last_success'] or 'none yet'}")
     if data["lineages"]:
         rows = [
             (one["lineage"], str(len(one["names"])), _left(one), str(len(one["generations"])), one["says"])
@@ -109,13 +129,15 @@ def _print(data: dict[str, Any]) -> None:
         cells = [
             (
                 e["service"],
-                f"{e['port']}/{e['protocol']}",
+                f"{HostPort(e['host'], e['port'])}/{e['protocol']}",
                 e["sni"],
                 "as it should" if e["ok"] else "ANOTHER CERTIFICATE",
             )
             for e in data["endpoints"]
         ]
         print(table(("SERVICE", "ENDPOINT", "NAME", "SERVES"), cells))
+    if data["undeployed"]:
+        print(f"not yet seen to be served: {', '.join(data['undeployed'])}")
     for line in data["not_verified"]:
         print(f"not verified: {line}")
 

@@ -10,6 +10,7 @@ from acme_companion.cli.tables import as_json, table
 from acme_companion.cli.wiring import open_world
 from acme_companion.cycle import survey
 from acme_companion.decide.report import plan_lines, readiness_counts, step_as_data, verdicts_as_data
+from acme_companion.decide.steps import Skip
 from acme_companion.decide.verdicts import Readiness
 from acme_companion.tell.log import LOGGER
 
@@ -24,8 +25,19 @@ async def check_command(arguments: argparse.Namespace) -> int:
     with telling(settings, verbose=arguments.verbose, to_errors=True, redis=False):
         async with open_world(settings, LOGGER) as world:
             seen = await survey(settings, world)
+    skipped = [step.because for step in seen.plan.steps if isinstance(step, Skip)]
     if arguments.json:
-        print(as_json({"names": verdicts_as_data(seen.verdicts), "warnings": list(seen.warnings)}))
+        print(
+            as_json(
+                {
+                    "names": verdicts_as_data(seen.verdicts),
+                    "skipped": skipped,
+                    "warnings": list(seen.warnings),
+                }
+            )
+        )
+    elif skipped:
+        print("\n".join(skipped))
     else:
         rows = [
             (name.text, verdict.readiness.value, verdict.because)
