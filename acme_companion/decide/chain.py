@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -13,10 +14,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from acme_companion.decide.acme_problems import legible
-from acme_companion.decide.pair import spki_of
+from acme_companion.decide.pair import UNREADABLE, spki_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
     from datetime import datetime
 
     from acme_companion.decide.names import Name
@@ -40,20 +41,29 @@ def check(chain_pem: bytes, names: Collection[Name], spki: str, now: datetime) -
     """
     certificates = _certificates(chain_pem)
     leaf = certificates[0]
-    try:
+    # The library parses late: each part of a certificate may turn out to be unreadable when it is asked for.
+    with _readable("its extensions"):
         _check_names(leaf, names)
         _check_purpose(leaf)
-    except ValueError as problem:
-        # cryptography raises ValueError itself for extensions that it cannot parse.
-        if isinstance(problem, ChainRefused):
-            raise
-        raise ChainRefused(f"its extensions cannot be read ({legible(str(problem), 100)})") from None
-    if spki_of(leaf.public_key()) != spki:
-        raise ChainRefused("it is for another key than ours")
-    for number, certificate in enumerate(certificates):
-        _check_validity(certificate, "it" if number == 0 else f"certificate {number + 1} of its chain", now)
-    _check_order(certificates)
-    return b"".join(certificate.public_bytes(Encoding.PEM) for certificate in certificates)
+    with _readable("its public key"):
+        if spki_of(leaf.public_key()) != spki:
+            raise ChainRefused("it is for another key than ours")
+    with _readable("its chain"):
+        for number, certificate in enumerate(certificates):
+            what = "it" if number == 0 else f"certificate {number + 1} of its chain"
+            _check_validity(certificate, what, now)
+        _check_order(certificates)
+        return b"".join(certificate.public_bytes(Encoding.PEM) for certificate in certificates)
+
+
+@contextmanager
+def _readable(what: str) -> Iterator[None]:
+    try:
+        yield
+    except ChainRefused:
+        raise
+    except UNREADABLE as problem:
+        raise ChainRefused(f"{what} cannot be read ({legible(str(problem), 100)})") from None
 
 
 def _certificates(chain_pem: bytes) -> list[x509.Certificate]:
@@ -67,10 +77,8 @@ def _certificates(chain_pem: bytes) -> list[x509.Certificate]:
         raise ChainRefused("its chain holds something else than certificates")
     if not 1 <= len(kinds) <= MOST_CERTIFICATES:
         raise ChainRefused(f"its chain has {len(kinds)} certificates")
-    try:
+    with _readable("its chain"):
         return x509.load_pem_x509_certificates(chain_pem)
-    except ValueError as problem:
-        raise ChainRefused(f"its chain cannot be read ({legible(str(problem), 100)})") from None
 
 
 def _check_names(leaf: x509.Certificate, names: Collection[Name]) -> None:
@@ -120,7 +128,7 @@ def _check_order(certificates: list[x509.Certificate]) -> None:
     for number, (below, above) in enumerate(itertools.pairwise(certificates), 1):
         try:
             below.verify_directly_issued_by(above)
-        except (ValueError, TypeError, InvalidSignature):
+        except (*UNREADABLE, InvalidSignature):
             raise ChainRefused(
                 f"its chain is broken: certificate {number} is not signed by certificate {number + 1}"
             ) from None

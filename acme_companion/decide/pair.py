@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
 
-_UNREADABLE = (
+UNREADABLE = (
     ValueError,
     TypeError,
     UnsupportedAlgorithm,
@@ -72,7 +72,7 @@ def leaf_of(chain_pem: bytes) -> x509.Certificate:
     """The first certificate of a PEM chain; raises `NotAPair`."""
     try:
         return x509.load_pem_x509_certificates(chain_pem)[0]
-    except (*_UNREADABLE, IndexError) as problem:
+    except (*UNREADABLE, IndexError) as problem:
         raise NotAPair(f"not a PEM certificate ({problem})") from None
 
 
@@ -89,7 +89,7 @@ def certificate_of(leaf: x509.Certificate) -> Certificate:
             self_signed=leaf.issuer == leaf.subject,
             renewal_id=_renewal_id(leaf),
         )
-    except _UNREADABLE as problem:
+    except UNREADABLE as problem:
         raise NotAPair(f"not a usable certificate ({problem})") from None
 
 
@@ -97,7 +97,7 @@ def certificate_of_der(der: bytes) -> Certificate:
     """The facts of a leaf that came over the wire; raises `NotAPair`."""
     try:
         leaf = x509.load_der_x509_certificate(der)
-    except _UNREADABLE as problem:
+    except UNREADABLE as problem:
         raise NotAPair(f"not a certificate ({problem})") from None
     return certificate_of(leaf)
 
@@ -117,9 +117,9 @@ def public_key_digest(key_pem: bytes) -> str:
     try:
         # Validating an RSA key takes 0.2 s and answers nothing here: a damaged key has another public half.
         key = load_pem_private_key(key_pem, password=None, unsafe_skip_rsa_key_validation=True)
-    except _UNREADABLE as problem:
+        return spki_of(key.public_key())
+    except UNREADABLE as problem:
         raise NotAPair(f"not an unencrypted PEM private key ({problem})") from None
-    return spki_of(key.public_key())
 
 
 def _renewal_id(leaf: x509.Certificate) -> str:

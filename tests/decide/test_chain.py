@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,7 +15,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from acme_companion.decide.chain import ChainRefused, check
 from acme_companion.decide.names import Name
-from acme_companion.decide.pair import spki_of
+from acme_companion.decide.pair import NotAPair, certificate_of, leaf_of, spki_of
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -173,3 +175,65 @@ def test_garbled_certificate() -> None:
     broken = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
     with pytest.raises(ChainRefused, match="cannot be read"):
         checked(broken + pem(INTERMEDIATE))
+
+
+def patched(certificate: x509.Certificate, *changes: tuple[str, str]) -> bytes:
+    """A PEM whose DER has other bytes of the same length, given as hex."""
+    der = certificate.public_bytes(Encoding.DER)
+    for old, new in changes:
+        assert bytes.fromhex(old) in der
+        der = der.replace(bytes.fromhex(old), bytes.fromhex(new))
+    lines = base64.encodebytes(der).decode()
+    return f"-----BEGIN CERTIFICATE-----\n{lines}-----END CERTIFICATE-----\n".encode()
+
+
+TWO_EXTENSIONS = (
+    x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4.5"), b"\x05\x00"),
+    x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4.6"), b"\x05\x00"),
+)
+X400_NAME = x509.UnrecognizedExtension(x509.ObjectIdentifier("2.5.29.17"), b"\x30\x02\xa3\x00")
+
+
+@pytest.mark.parametrize(
+    ("chain", "said"),
+    [
+        pytest.param(
+            patched(leaf(*TWO_EXTENSIONS), ("06042a030406", "06042a030405")) + pem(INTERMEDIATE),
+            "its extensions cannot be read",
+            id="an extension that stands twice",
+        ),
+        pytest.param(
+            pem(certificate("leaf", OURS, "above", ABOVE, X400_NAME), INTERMEDIATE),
+            "its extensions cannot be read",
+            id="a kind of name that nobody uses",
+        ),
+        pytest.param(
+            patched(leaf(), ("2a8648ce3d030107", "2a8648ce3d03017f")) + pem(INTERMEDIATE),
+            "its public key cannot be read",
+            id="a key on an unknown curve",
+        ),
+        pytest.param(
+            patched(leaf(), ("2a8648ce3d040302", "2a8648ce3d04037f")) + pem(INTERMEDIATE),
+            "its chain is broken: certificate 1 is not signed by certificate 2",
+            id="an unknown signature algorithm",
+        ),
+        pytest.param(
+            pem(leaf()) + patched(INTERMEDIATE, ("2a8648ce3d030107", "2a8648ce3d03017f")),
+            "its chain is broken: certificate 1 is not signed by certificate 2",
+            id="an intermediate with a key on an unknown curve",
+        ),
+        pytest.param(
+            patched(leaf(), ("a003020102", "a003020109")) + pem(INTERMEDIATE),
+            "its chain cannot be read",
+            id="a version from the future",
+        ),
+    ],
+)
+def test_nearly_a_certificate(chain: bytes, said: str) -> None:
+    """What the library cannot read is refused as well, whichever error it has for it."""
+    with pytest.raises(ChainRefused) as refused:
+        checked(chain)
+
+    assert str(refused.value).startswith(said)
+    with suppress(NotAPair):
+        certificate_of(leaf_of(chain))
