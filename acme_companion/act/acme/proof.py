@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from acme_companion.act.acme.answer import Declined
 from acme_companion.act.acme.network import Unavailable
 from acme_companion.act.acme.waiting import Patience, together
-from acme_companion.decide.acme_answers import Authorization, Challenge, authorization_of
+from acme_companion.decide.acme_answers import Authorization, Challenge, NotAnAcmeAnswer, authorization_of
 from acme_companion.problems import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from contextlib import ExitStack
 
     from acme_companion.act.acme.network import Network
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 SETTLING = 60.0  # seconds that the other names get to fail as well once one has failed
 TIDYING = 15.0  # seconds for giving leftover authorizations back
+FINAL = frozenset({"valid", "invalid", "deactivated", "expired", "revoked"})
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Proofs:
 
     async def abandon(self, authorizations: Mapping[str, Authorization]) -> list[str]:
         """Deactivate whatever is still pending (section 7.5.2); the names of it."""
-        now = await together(self._look(url) for url in authorizations)
+        now = await together(self._look(url, one) for url, one in authorizations.items())
         waiting = [
             (url, one.name) for url, one in zip(authorizations, now, strict=True) if one.status == "pending"
         ]
@@ -88,15 +89,16 @@ class Proofs:
 
     async def _settled(self, url: str, known: Authorization) -> Authorization:
         patience = Patience(self.clock, SETTLING)
-        while known.status not in {"valid", "invalid", "deactivated", "expired", "revoked"}:
+        while known.status not in FINAL:
             answer = await self.network.fetch(url)
-            known = answer.read(authorization_of)
-            if known.status == "pending" and not await patience.pause(answer.retry_after):
+            known = answer.read(_again(known))
+            # An unknown status is as good as no news, and as little reason to ask at once.
+            if known.status not in FINAL and not await patience.pause(answer.retry_after):
                 break
         return known
 
-    async def _look(self, url: str) -> Authorization:
-        return (await self.network.fetch(url)).read(authorization_of)
+    async def _look(self, url: str, known: Authorization) -> Authorization:
+        return (await self.network.fetch(url)).read(_again(known))
 
     async def _deactivate(self, urls: list[str]) -> None:
         with suppress(TimeoutError):
@@ -107,3 +109,15 @@ class Proofs:
         # Only tidiness: a CA that will not, or is away, forgets it by itself.
         with suppress(Problem, Declined):
             await self.network.post(url, {"status": "deactivated"}, patient=False)
+
+
+def _again(known: Authorization) -> Callable[[dict[str, Any]], Authorization]:
+    """Reads an authorization that was seen before, whose name cannot have changed since (RFC 8555 section 7.1.4)."""
+
+    def parse(value: dict[str, Any]) -> Authorization:
+        found = authorization_of(value)
+        if found.name != known.name:
+            raise NotAnAcmeAnswer(f"the authorization for {known.name} is now for another name")
+        return found
+
+    return parse

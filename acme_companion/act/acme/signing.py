@@ -57,7 +57,7 @@ def usable_nonce(nonce: str) -> bool:
     """Whether a nonce is base64url (section 6.5.1) that the JWS library gives back unchanged."""
     try:
         return bool(nonce) and encode_b64jose(decode_b64jose(nonce)) == nonce
-    except DeserializationError:
+    except (DeserializationError, ValueError):  # ValueError: bytes of a header that are no characters
         return False
 
 
