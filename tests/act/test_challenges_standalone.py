@@ -117,6 +117,22 @@ async def test_port_in_use() -> None:
                 pass
 
 
+async def test_port_that_is_taken_between_binding_and_listening(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel may say no as late as that: the same complaint, and nothing is left open."""
+    port, bound = free_port(), standalone._listeners
+
+    def listeners(number: int) -> list[socket.socket]:
+        own = bound(number)
+        own[-1].close()  # what listening on it gives is an OSError as well
+        return own
+
+    monkeypatch.setattr(standalone, "_listeners", listeners)
+    for _ in range(2):
+        with pytest.raises(NotYet, match=f"cannot listen on port {port} for http-01 challenges"):
+            async with responding(Http01(Http01Mode.STANDALONE, port=port), RealClock()):
+                pass
+
+
 async def test_port_is_free_again() -> None:
     """One pass after the other can have the port, even right after visitors."""
     http01 = Http01(Http01Mode.STANDALONE, port=free_port())

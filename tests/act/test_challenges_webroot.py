@@ -13,6 +13,7 @@ from acme_companion.act.challenges.http01 import responding
 from acme_companion.decide.settings import Http01
 from acme_companion.problems import NotYet
 from tests.act.acme_world import RealClock
+from tests.act.store_faults import disk_in_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -115,6 +116,20 @@ async def test_left_overs_of_a_crash_are_swept(tmp_path: Path) -> None:
 
     async with responding(at(tmp_path), RealClock()):
         assert set(names_in(tmp_path)) == set(kept)
+
+
+async def test_time_that_no_calendar_has() -> None:
+    """A file from beyond the year 9999 is not ours to judge, and those beside it are still swept."""
+    with disk_in_memory() as folder:
+        odd = folder / "a-file-from-the-far-future"
+        odd.write_text(f"{odd.name}.x")
+        os.utime(odd, (10**12, 10**12))
+        if odd.stat().st_mtime < 10**12:
+            pytest.skip("this file system knows no such time")
+        old(folder / TOKEN, CONTENT)
+
+        async with responding(at(folder), RealClock()):
+            assert names_in(folder) == [odd.name]
 
 
 @pytest.mark.parametrize("kind", ["missing", "a symbolic link", "not a directory"])

@@ -85,15 +85,19 @@ async def listening(port: int, clock: Clock) -> AsyncIterator[Standalone]:
     responder = Standalone()
     with ExitStack() as undo:
         sockets = [undo.enter_context(listener) for listener in _listeners(port)]
-        servers = [
-            await asyncio.start_server(responder.visit, sock=listener, limit=LONGEST_REQUEST, backlog=BACKLOG)
-            for listener in sockets
-        ]
+        try:
+            for listener in sockets:
+                server = await asyncio.start_server(
+                    responder.visit, sock=listener, limit=LONGEST_REQUEST, backlog=BACKLOG
+                )
+                undo.callback(server.close)
+        except OSError as problem:
+            # Somebody else may have got between binding and listening.
+            raise NotYet(_why_not(port, problem)) from None
         try:
             yield responder
         finally:
-            for server in servers:
-                server.close()
+            undo.close()
             await responder.send_away(clock)
 
 

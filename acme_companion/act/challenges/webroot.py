@@ -75,7 +75,7 @@ class Webroot:
     def _sweep(self, now: datetime) -> None:
         with os.scandir(self._folder) as entries:
             for _, entry in zip(range(MOST_SWEPT), entries, strict=False):
-                with suppress(OSError):
+                with suppress(OSError, ValueError, OverflowError):  # a time that no calendar has
                     if _left_over(entry, now):
                         Path(entry.path).unlink()
 
