@@ -3,48 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from acme_companion.cycle.progress import Fault, IssuedAll, Progress, remember_now
 from acme_companion.decide.memory import Authority
-from acme_companion.decide.pair import Pair
-from acme_companion.decide.renewal import due
-from acme_companion.decide.report import Done
-from acme_companion.decide.schedule import FORGET_AFTER, one_more
-from acme_companion.decide.steps import LeftOut
-from acme_companion.problems import NameRefusals, NotYet, Problem
+from acme_companion.problems import NameRefusals, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from acme_companion.decide.memory import Failures, Memory
+    from acme_companion.decide.memory import Memory
     from acme_companion.decide.names import Name
-    from acme_companion.decide.pair import Certificate
     from acme_companion.decide.settings import Settings
-    from acme_companion.decide.steps import Issue, Lineage, Plan
+    from acme_companion.decide.steps import Issue, Plan
     from acme_companion.ports import CertificateAuthority, Issued, World
 
 
-@dataclass(frozen=True, slots=True)
-class Switched:
-    """A lineage whose new pair is in place. `renewal`: siblings know the directory and its names already.
-
-    `failures`: those in a row before this one; they go on counting if it is rolled back.
-    """
-
-    lineage: Lineage
-    certificate: Certificate
-    renewal: bool
-    failures: Failures | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class IssuedAll:
-    """What came of all `Issue` steps, and the memory after them."""
-
-    memory: Memory
-    done: tuple[Done, ...] = ()
-    switched: tuple[Switched, ...] = field(default=())
+GATHER_FOR = 0.5
+"""Seconds in which certificates that arrive after one another are put in place in one go."""
 
 
 async def issue(settings: Settings, world: World, plan: Plan, memory: Memory) -> IssuedAll:
@@ -69,18 +44,10 @@ async def issue(settings: Settings, world: World, plan: Plan, memory: Memory) ->
             remember_now(world, issued.memory)
             return issued
     except Problem as problem:
-        failed = _Progress(settings, world, memory)
+        failed = Progress(settings, world, memory)
         for step in plan.issues:
             failed.note_failure(step, problem)
         return failed.result()
-
-
-def remember_now(world: World, memory: Memory) -> None:
-    """What must outlive a stop in the middle of a cycle. A disk that says no is told, and stops nothing."""
-    try:
-        world.store.remember(memory)
-    except Problem as problem:
-        world.log.error(str(problem))  # the end of the cycle tries again, and fails it
 
 
 def _knowing(settings: Settings, memory: Memory, knowledge: Authority) -> Memory:
@@ -90,21 +57,25 @@ def _knowing(settings: Settings, memory: Memory, knowledge: Authority) -> Memory
 async def _all(
     settings: Settings, world: World, plan: Plan, memory: Memory, ca: CertificateAuthority, key_pem: bytes
 ) -> IssuedAll:
-    progress = _Progress(settings, world, memory)
-    tasks = {asyncio.create_task(_one(step, ca, key_pem)): step for step in plan.issues}
-    pending = set(tasks)
+    progress = Progress(settings, world, memory)
+    steps = [step for step in plan.issues if progress.can_be_put_in_place(step)]
+    tasks = {asyncio.create_task(_one(step, ca, key_pem)): step for step in steps}
+    waiting = set(tasks)
     try:
-        while pending:
-            ready, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+        while waiting:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            # What arrives together is written down together: the memory is written whole each time.
+            await asyncio.wait(waiting, timeout=GATHER_FOR)
+            ready = {task for task in waiting if task.done()}
+            waiting -= ready
             progress.take({tasks[task]: task.result() for task in ready}, key_pem)
             if len(tasks) > 1:
-                world.log.info(
-                    f"{len(tasks) - len(pending)} of {len(tasks)} certificates are through at the CA"
-                )
+                done = len(tasks) - len(waiting)
+                world.log.info(f"{done} of {len(tasks)} certificates are through at the CA")
     finally:
-        for task in pending:
+        for task in waiting:
             task.cancel()
-        await asyncio.gather(*pending, return_exceptions=True)
+        await asyncio.gather(*waiting, return_exceptions=True)
     return progress.result()
 
 
@@ -127,148 +98,5 @@ async def _one(step: Issue, ca: CertificateAuthority, key_pem: bytes) -> Issued 
                 return replace(issued, left_out={**refused, **issued.left_out})
     except Problem as problem:
         return problem
-
-
-@dataclass(frozen=True, slots=True)
-class _Fresh:
-    """What came back for one step. `lineage` is the planned one without the names that the CA refused."""
-
-    step: Issue
-    issued: Issued
-    lineage: Lineage
-    pair: Pair
-    certificate: Certificate
-
-
-def _fresh(step: Issue, issued: Issued, key_pem: bytes) -> _Fresh:
-    names = tuple(name for name in step.lineage.names if name not in issued.left_out)
-    pair = Pair(key_pem, issued.chain_pem)
-    lineage = replace(step.lineage, names=names, directory=_directory(step.lineage, names))
-    return _Fresh(step, issued, lineage, pair, pair.certificate())
-
-
-class _Progress:
-    """Collects results, puts pairs in place, and keeps the memory in step with the disk."""
-
-    def __init__(self, settings: Settings, world: World, memory: Memory) -> None:
-        self._settings, self._world, self._memory = settings, world, memory
-        self._done: list[Done] = []
-        self._switched: list[Switched] = []
-
-    def result(self) -> IssuedAll:
-        return IssuedAll(self._memory, tuple(self._done), tuple(self._switched))
-
-    def take(self, results: Mapping[Issue, Issued | Problem], key_pem: bytes) -> None:
-        """Everything that arrived together: remembered first, then switched, so that no crash makes our own pair look foreign."""
-        fresh: list[_Fresh] = []
-        for step, result in results.items():
-            if isinstance(result, Problem):
-                self.note_failure(step, result)
-            else:
-                fresh.append(_fresh(step, result, key_pem))
-        if not fresh:
-            remember_now(self._world, self._memory)
-            return
-        memory = self._memory
-        ours = {one.certificate.fingerprint: self._settings.ca.directory_url for one in fresh}
-        self._memory = replace(
-            memory,
-            issued={**memory.issued, **ours},
-            undeployed=tuple(dict.fromkeys((*memory.undeployed, *(one.lineage.directory for one in fresh)))),
-        )
-        try:
-            self._world.store.remember(self._memory)
-        except Problem as problem:
-            for one in fresh:
-                self.note_failure(one.step, problem)
-            return
-        for one in fresh:
-            self._switch(one)
-        if self._memory.forced != memory.forced:
-            remember_now(self._world, self._memory)  # a wish is granted once, whatever happens next
-
-    def _switch(self, one: _Fresh) -> None:
-        step, lineage = one.step, one.lineage
-        now = self._world.clock.now()
-        try:
-            self._world.store.switch(
-                lineage.directory, one.pair, lineage.names, one.issued.csr_pem, server=lineage.server, now=now
-            )
-        except Problem as problem:
-            self.note_failure(step, problem)
-            return
-        renewal = step.renewal and not one.issued.left_out
-        self._refused(one.issued.left_out, accepted=lineage.names)
-        planned = step.lineage.directory
-        memory = self._memory
-        failures = memory.lineage_failures.get(planned)
-        self._switched.append(Switched(lineage, one.certificate, renewal, failures))
-        self._memory = replace(
-            memory,
-            lineage_failures={key: value for key, value in memory.lineage_failures.items() if key != planned},
-            forced=tuple(directory for directory in memory.forced if directory != planned),
-        )
-        sentence = (
-            f"{'renewed' if step.replaces or step.renewal else 'issued'}, {step.because}; "
-            f"valid until {one.certificate.not_after:%d %b %Y}"
-        )
-        self._done.append(
-            Done(
-                step,
-                ok=True,
-                sentence=sentence,
-                left_out=_left_out(one.issued.left_out),
-                next_renewal=due(one.certificate, None).at,
-            )
-        )
-
-    def note_failure(self, step: Issue, problem: Problem) -> None:
-        """The lineage waits before it tries again, longer with every failure in a row; what is served stays."""
-        by_name = problem.by_name if isinstance(problem, NameRefusals) else {}
-        if step.only_for and set(step.only_for) <= set(by_name):
-            self._note_nothing_new(step, by_name)
-            return
-        retry_at = problem.retry_at if isinstance(problem, NotYet) else None
-        directory = step.lineage.directory
-        before = self._memory.lineage_failures.get(directory)
-        failures = one_more(before, self._world.clock.now(), str(problem), retry_at)
-        self._memory = replace(
-            self._memory, lineage_failures={**self._memory.lineage_failures, directory: failures}
-        )
-        self._refused(by_name)
-        sentence = (
-            f"not issued: {problem}; next try {failures.wait_until:%d %b %H:%M} UTC; what is served stays"
-        )
-        self._done.append(Done(step, ok=False, sentence=sentence, left_out=_left_out(by_name)))
-
-    def _note_nothing_new(self, step: Issue, by_name: Mapping[Name, str]) -> None:
-        """The new names wait, each on its own; their certificate waits for nothing."""
-        self._refused(by_name)
-        sentence = f"kept, as the CA refused every new name ({', '.join(map(str, step.only_for))})"
-        self._done.append(Done(step, ok=True, sentence=sentence, left_out=_left_out(by_name)))
-
-    def _refused(self, by_name: Mapping[Name, str], accepted: tuple[Name, ...] = ()) -> None:
-        """A name that the CA refused waits on its own; the others of its certificate do not wait with it."""
-        now = self._world.clock.now()
-        past = {name.text for name in accepted}
-        kept = {
-            key: value
-            for key, value in self._memory.name_failures.items()
-            if key not in past and now - value.wait_until < FORGET_AFTER
-        }
-        for name, because in by_name.items():
-            kept[name.text] = one_more(kept.get(name.text), now, because)
-        self._memory = replace(self._memory, name_failures=kept)
-
-
-def _left_out(by_name: Mapping[Name, str]) -> tuple[LeftOut, ...]:
-    return tuple(LeftOut(name, f"the CA refused it: {because}") for name, because in by_name.items())
-
-
-def _directory(lineage: Lineage, names: tuple[Name, ...]) -> str:
-    """The directory as planned, unless the CA refused the very name that it is called by."""
-    return (
-        lineage.directory
-        if any(name.directory == lineage.directory for name in names)
-        else names[0].directory
-    )
+    except Exception as fault:  # noqa: BLE001 - one certificate with a fault of ours must not cost the others theirs
+        return Fault(fault)

@@ -74,7 +74,7 @@ async def survey(settings: Settings, world: World, *, force: bool = False, patie
     now = world.clock.now()
     memory = _remember_addresses(replace(held.memory, windows=windows), own)
     memory = remember_readiness(memory, verdicts, now)
-    memory = remember_unwanted(memory, unwanted(domains, wanted, held), now)
+    memory = remember_unwanted(memory, unwanted(domains, wanted, held, now), now)
     if authority != Authority():
         memory = replace(memory, authorities={**memory.authorities, settings.ca.directory_url: authority})
     held = replace(held, memory=memory)
@@ -102,7 +102,9 @@ def _wanted(
             name for one in held.lineages if one.ours and one.certificate for name in one.certificate.names
         }
     wanted = wanted_certificates(settings.naming, domains, usable)
-    return keep_held(wanted, held.lineages) if domains.unanswered else wanted
+    # A database without any mail domain looks like a mishap, too: nothing that is certified leaves for it.
+    believed = domains.unanswered is None and (domains.domains or settings.database is None)
+    return wanted if believed else keep_held(wanted, held.lineages)
 
 
 async def _mail_domains(world: World, patience: float) -> MailDomains:

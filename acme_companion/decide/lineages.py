@@ -24,13 +24,20 @@ MANY_LEAVE_AFTER = timedelta(days=3)
 """When half of the lineages are wanted no more at once, a table may have been half read or restored: wait this long."""
 
 
-def lineage_of(names: tuple[Name, ...], wanted: WantedCertificate, held: HeldLineage | None) -> Lineage:
-    """The directory stays over renewals, also when a name that sorts before its first name joins."""
-    keeps = held is not None and not wanted.server and any(name.directory == held.directory for name in names)
-    if held is None or not keeps:
-        return Lineage(names, wanted.server)
-    first = next(name for name in names if name.directory == held.directory)
-    return Lineage((first, *(name for name in names if name != first)), wanted.server, held.directory)
+def lineage_of(
+    names: tuple[Name, ...], wanted: WantedCertificate, held: HeldLineage | None, occupied: Collection[str]
+) -> Lineage:
+    """The lineage's next generation. Its directory stays for good, also when the name that it is called by leaves.
+
+    A new one gets the directory of its first name that is not `occupied` by another lineage.
+    """
+    if wanted.server:
+        return Lineage(names, server=True)
+    if held is None:
+        free = next((name for name in names if name.directory not in occupied), names[0])
+        return Lineage((free, *(name for name in names if name != free)))
+    first = tuple(name for name in names if name.directory == held.directory)
+    return Lineage((*first, *(name for name in names if name not in first)), directory=held.directory)
 
 
 def matches(
@@ -55,12 +62,13 @@ def matches(
             yield one, by_directory[best]
 
 
-def unwanted(domains: MailDomains, wanted: Wanted, held: Held) -> tuple[HeldLineage, ...]:
-    """Lineages of ours that no wanted certificate continues and whose names, if still wanted, another one has."""
+def unwanted(domains: MailDomains, wanted: Wanted, held: Held, now: datetime) -> tuple[HeldLineage, ...]:
+    """Lineages of ours that no wanted certificate continues and whose names, if still wanted, another valid one has."""
     if domains.unanswered is not None or not domains.domains:
         return ()  # an incomplete list of mail domains says nothing about who left, and an empty one looks like a mishap
     kept = {lineage.directory: lineage for _, lineage in matches(wanted.certificates, held.lineages)}
-    secured = {name for lineage in kept.values() if lineage.certificate for name in lineage.certificate.names}
+    valid = [one.certificate for one in kept.values() if one.certificate and one.certificate.not_after > now]
+    secured = {name for certificate in valid for name in certificate.names}
     unsecured = set(wanted.names) - secured
     return tuple(
         lineage

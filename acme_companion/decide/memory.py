@@ -66,7 +66,8 @@ class Memory:
     self-signed or adopted). `lineage_failures`, `name_failures`: by first name and by name (refusals of the CA).
     `not_ready_since`: when a name first looked not ready, without a ready look since. `windows`: by fingerprint.
     `authorities`: by directory URL. `undeployed`: first names of lineages whose switch the siblings have not yet been
-    seen to serve. `forced`: directories of lineages that an admin wanted renewed and
+    seen to serve. `touched`: containers, by name, that
+    an unfinished deployment acted on. `forced`: directories of lineages that an admin wanted renewed and
     that have not been since. `unwanted_since`: by directory, when nobody wanted a lineage of
     ours any more. `own_addresses`: the last public addresses that were learnt, as text.
     """
@@ -78,6 +79,7 @@ class Memory:
     windows: Mapping[str, RenewalWindow] = field(default_factory=dict)
     authorities: Mapping[str, Authority] = field(default_factory=dict)
     undeployed: tuple[str, ...] = ()
+    touched: tuple[str, ...] = ()
     forced: tuple[str, ...] = ()
     unwanted_since: Mapping[str, datetime] = field(default_factory=dict)
     own_addresses: tuple[str, ...] = ()
@@ -117,12 +119,20 @@ class Held:
     force_renew: bool = False
     memory: Memory = field(default_factory=Memory)
 
+    @property
+    def directories(self) -> frozenset[str]:
+        """Every directory that holds a certificate, ours or not."""
+        return frozenset(lineage.directory for lineage in self.lineages)
+
 
 FORGOTTEN_AFTER = timedelta(days=30)
+FUTURE = timedelta(minutes=10)
+"""What happened later than this from now was noted by a clock that was ahead: it must not bind us for a year."""
+ASK_AGAIN_WITHIN = timedelta(days=1)
 
 
 def without_the_past(held: Held, now: datetime) -> Memory:
-    """The memory without certificates that the volume no longer holds and failures that nobody waits for any more.
+    """The memory without gone certificates, failures that nobody waits for any more, and times that a wrong clock noted.
 
     It must not grow over the years. A certificate that comes back from a generation is known by its files.
     """
@@ -130,13 +140,27 @@ def without_the_past(held: Held, now: datetime) -> Memory:
     present = {lineage.certificate.fingerprint for lineage in held.lineages if lineage.certificate}
     if held.server:
         present.add(held.server.fingerprint)
+    windows = memory.windows.items()
     return replace(
         memory,
         issued={print_: url for print_, url in memory.issued.items() if print_ in present},
         lineage_failures=_recent(memory.lineage_failures, now),
         name_failures=_recent(memory.name_failures, now),
+        not_ready_since=_past(memory.not_ready_since, now),
+        unwanted_since=_past(memory.unwanted_since, now),
+        windows={
+            key: replace(one, ask_again=min(one.ask_again, now + ASK_AGAIN_WITHIN)) for key, one in windows
+        },
     )
 
 
 def _recent(failures: Mapping[str, Failures], now: datetime) -> dict[str, Failures]:
-    return {key: value for key, value in failures.items() if now - value.wait_until < FORGOTTEN_AFTER}
+    return {
+        key: value
+        for key, value in failures.items()
+        if now - value.wait_until < FORGOTTEN_AFTER and value.last <= now + FUTURE
+    }
+
+
+def _past(moments: Mapping[str, datetime], now: datetime) -> dict[str, datetime]:
+    return {key: value for key, value in moments.items() if value <= now + FUTURE}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from acme_companion.decide.lineages import archives, lineage_of, matches, unwanted
 from acme_companion.decide.renewal import Due, due
 from acme_companion.decide.steps import (
+    ALARM_BEFORE,
     DEPLOYMENT,
     Deploy,
     Hold,
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
     from acme_companion.decide.settings import Settings
     from acme_companion.decide.wanted import Wanted, WantedCertificate
 
-ALARM_BEFORE = timedelta(days=14)
-"""A pair of the admin's own that ends sooner than this is spoken of loudly."""
 NOT_READY_LEAVES_AFTER = timedelta(days=3)
 """A name that has looked not ready for this long is left out of a renewal that is due anyway."""
 
@@ -55,11 +54,11 @@ def make_plan(
     if reason:
         ends = held.server.not_after if held.server else None
         return Plan((Skip(reason, alarm=ends is not None and ends - now < ALARM_BEFORE),))
-    planner = _Planner(settings.ca.directory_url, verdicts, held, now, force)
-    wanted = with_names_in_transit(wanted, verdicts, held, now)
+    planner = _Planner(settings.ca.directory_url, verdicts, held, held.directories, now, force)
+    wanted = with_names_in_transit(wanted, held, now)
     matched = dict(matches(wanted.certificates, held.lineages))
     steps: list[Step] = [planner.step(one, matched.get(one)) for one in wanted.certificates]
-    steps += archives(unwanted(domains, wanted, held), held, now)
+    steps += archives(unwanted(domains, wanted, held, now), held, now)
     steps += _deploys(held, now, force=force)
     return Plan(tuple(steps))
 
@@ -93,6 +92,7 @@ class _Planner:
     directory_url: str
     verdicts: Mapping[Name, Verdict]
     held: Held
+    occupied: frozenset[str]
     now: datetime
     force: bool
 
@@ -107,7 +107,7 @@ class _Planner:
         left_out = tuple(self._left_out(wanted, last, current, when))
         out = {one.name for one in left_out}
         names = tuple(name for name in wanted.names if name not in out)
-        lineage = lineage_of(names or wanted.names, wanted, held)
+        lineage = lineage_of(names or wanted.names, wanted, held, self.occupied)
         served_until = current.not_after if current else None
         reason, only_for = self._reason(lineage, last, current, when)
         if not names or (wanted.server and wanted.names[0] not in names):
@@ -115,7 +115,7 @@ class _Planner:
             return Hold(lineage, because, left_out=left_out, served_until=served_until)
         if current and when and not reason:
             return Keep(lineage, f"valid until {current.not_after:%d %b %Y}", when.at, left_out)
-        held_up = self._held_up(wanted, lineage)
+        held_up = self._held_up(wanted, lineage, held)
         if held_up:
             return Hold(lineage, *held_up, left_out, served_until)
         same_ca = current and self.memory.issued.get(current.fingerprint) == self.directory_url
@@ -152,9 +152,11 @@ class _Planner:
                 if since and self.now - since >= NOT_READY_LEAVES_AFTER:
                     yield LeftOut(name, f"{because} (for {(self.now - since).days} days)")
 
-    def _held_up(self, wanted: WantedCertificate, lineage: Lineage) -> tuple[str, datetime | None] | None:
+    def _held_up(
+        self, wanted: WantedCertificate, lineage: Lineage, held: HeldLineage | None
+    ) -> tuple[str, datetime | None] | None:
         """Why an order must wait, and until when."""
-        if any(one.directory == lineage.directory and not one.ours for one in self.held.lineages):
+        if held is None and lineage.directory in self.occupied:
             return (
                 f"the pair in {lineage.directory}/ was not issued by this companion: it belongs to you and stays. "
                 "To hand it over, move the directory away",

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from acme_companion.decide.steps import Archive, Deploy, Hold, Issue, Keep, Plan, Skip, Step
+from acme_companion.decide.steps import ALARM_BEFORE, Archive, Deploy, Hold, Issue, Keep, Plan, Skip, Step
 from acme_companion.decide.verdicts import Readiness
 
 if TYPE_CHECKING:
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from acme_companion.decide.verdicts import Verdict
 
 
-ALARM_BEFORE = timedelta(days=7)
-"""A server certificate that cannot be renewed now and ends sooner than this is a failure of the cycle."""
 MOST_KEPT_LINES = 20
 """More certificates than this with nothing new to say of them are told in one line."""
 MOST_LEFT_OUT_LINES = 20

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,6 +11,8 @@ if TYPE_CHECKING:
 
     from acme_companion.decide.names import Name
 
+ALARM_BEFORE = timedelta(days=14)
+"""A certificate that cannot be renewed now and ends sooner than this is spoken of loudly."""
 DEPLOYMENT = "(deployment)"
 """The key of the deployment's own failures beside those of lineages; no directory can have this name."""
 

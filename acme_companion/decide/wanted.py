@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING
 
 from acme_companion.decide.facts import MailDomains, Refusal
 from acme_companion.decide.names import Name, NameRefused
-from acme_companion.decide.verdicts import Readiness
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator
     from datetime import datetime
 
     from acme_companion.decide.memory import Held, HeldLineage
     from acme_companion.decide.settings import Naming
-    from acme_companion.decide.verdicts import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,24 +91,21 @@ def keep_held(wanted: Wanted, lineages: Iterable[HeldLineage]) -> Wanted:
     return Wanted((server, *others), wanted.refused, wanted.warnings)
 
 
-def with_names_in_transit(
-    wanted: Wanted, verdicts: Mapping[Name, Verdict], held: Held, now: datetime
-) -> Wanted:
-    """`wanted`, with names that the server certificate has, another one is to have, and that are not ready just now.
+def with_names_in_transit(wanted: Wanted, held: Held, now: datetime) -> Wanted:
+    """`wanted`, with the names that the server certificate has and another one is to have, but has not yet.
 
     When certificates are partitioned anew (ENABLE_SSL_SNI), a certified name leaves one only when another has it.
     """
     server, *others = wanted.certificates
     lineages = {one.directory: one.certificate for one in held.lineages if one.ours and one.certificate}
     current = lineages.pop(server.names[0].directory, None)
-    if current is None or not server.server:
+    if current is None:
         return wanted
     secured = {name for one in lineages.values() if one.not_after > now for name in one.names}
     moving = {name for other in others for name in other.names} & set(current.names) - secured
-    waiting = sorted(name for name in moving if verdicts[name].readiness is not Readiness.READY)
-    if not waiting:
+    if not moving:
         return wanted
-    return replace(wanted, certificates=(replace(server, names=(*server.names, *waiting)), *others))
+    return replace(wanted, certificates=(replace(server, names=(*server.names, *sorted(moving))), *others))
 
 
 def _names_by_domain(

@@ -8,7 +8,7 @@ import pytest
 
 from acme_companion.decide.facts import Unanswered
 from acme_companion.decide.lineages import remember_unwanted
-from acme_companion.decide.memory import Held, HeldLineage, Memory, without_the_past
+from acme_companion.decide.memory import Held, HeldLineage, Memory, RenewalWindow, without_the_past
 from acme_companion.decide.steps import DEPLOYMENT, Archive, Deploy, Hold, Issue, Keep, Lineage
 from tests.builders import (
     CA_URL,
@@ -195,3 +195,42 @@ def test_unwanted_is_forgotten_when_wanted_again():
     after = remember_unwanted(memory, [lineage("imap.b.tld"), lineage("imap.c.tld")], NOW)
 
     assert after.unwanted_since == {"imap.b.tld": NOW - DAY, "imap.c.tld": NOW}
+
+
+def test_a_lineage_keeps_its_directory_when_its_first_name_leaves():
+    """The customer gave autoconfig up: the renewal replaces the old certificate, and nothing is issued beside it."""
+    has = held(lineage(HOST), lineage("autoconfig.a.tld autodiscover.a.tld imap.a.tld", age_days=61))
+    gone = replace(has, memory=replace(has.memory, not_ready_since={"autoconfig.a.tld": NOW - 3 * DAY}))
+    seen = verdicts(f"{HOST} autodiscover.a.tld imap.a.tld", not_ready="autoconfig.a.tld")
+
+    _, step = plan(naming(sni=True, prefixes="imap"), domains("a.tld"), seen, gone)
+
+    assert step.lineage == Lineage(names("autodiscover.a.tld imap.a.tld"), directory="autoconfig.a.tld")
+
+
+def test_an_expired_certificate_secures_nothing():
+    """A lineage that is still needed is not archived because an expired certificate has its names, too."""
+    made = naming(prefixes="imap", autodiscover=False)
+    has = held(lineage(f"{HOST} imap.here.tld", age_days=91), lineage("imap.here.tld"))
+
+    steps = plan(made, domains("here.tld"), verdicts(f"{HOST} imap.here.tld"), has)
+
+    assert [type(step) for step in steps] == [Issue]
+
+
+def test_what_a_wrong_clock_noted_binds_nobody():
+    """The host booted a year ahead, everything failed, and the clock was put right: all of it is forgotten."""
+    ahead = NOW + 365 * DAY
+    failure = replace(failures(), last=ahead, wait_until=ahead + DAY)
+    window = RenewalWindow(NOW, ahead, NOW + DAY, ask_again=ahead)
+    memory = Memory(
+        lineage_failures={HOST: failure},
+        name_failures={HOST: failure},
+        not_ready_since={HOST: ahead},
+        unwanted_since={HOST: ahead},
+        windows={"leaf": window},
+    )
+
+    after = without_the_past(held(memory=memory), NOW)
+
+    assert after == Memory(windows={"leaf": replace(window, ask_again=NOW + DAY)})

@@ -13,7 +13,7 @@ from acme_companion.decide.wanted import (
     wanted_certificates,
     with_names_in_transit,
 )
-from tests.builders import NOW, domains, held, lineage, names, naming, verdicts
+from tests.builders import NOW, domains, held, lineage, names, naming
 
 
 def texts(certificates: tuple[WantedCertificate, ...]) -> list[str]:
@@ -173,15 +173,14 @@ IN_TRANSIT = "mail.example.org imap.a.tld imap.b.tld imap.c.tld"
 
 
 def test_a_name_leaves_one_certificate_when_another_has_it():
-    """SNI is switched on: a name that is not ready just now stays in the server certificate, a ready one moves at once."""
+    """SNI is switched on: names stay in the server certificate until their own certificate is there."""
     wanted = wanted_certificates(
         naming(sni=True, prefixes="imap", autodiscover=False), domains("a.tld b.tld c.tld")
     )
-    seen = verdicts("mail.example.org imap.a.tld", not_ready="imap.b.tld", unknown="imap.c.tld")
 
-    moving = with_names_in_transit(wanted, seen, held(lineage(IN_TRANSIT)), NOW)
+    moving = with_names_in_transit(wanted, held(lineage(IN_TRANSIT), lineage("imap.a.tld")), NOW)
     moved = with_names_in_transit(
-        wanted, seen, held(lineage(IN_TRANSIT), lineage("imap.b.tld"), lineage("imap.c.tld")), NOW
+        wanted, held(*map(lineage, (IN_TRANSIT, "imap.a.tld", "imap.b.tld", "imap.c.tld"))), NOW
     )
 
     assert texts(moving.certificates)[0] == "mail.example.org imap.b.tld imap.c.tld"

@@ -1,0 +1,228 @@
+"""One deployment under way: act on siblings, one after the other, and look at what they serve."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from acme_companion.decide.deployment import (
+    BRING_BACK,
+    Change,
+    Verification,
+    came_up,
+    escalated,
+    expected,
+    handling,
+    judge,
+    rollout,
+)
+from acme_companion.decide.facts import ServedCertificate
+from acme_companion.decide.report import DeploymentReport
+from acme_companion.problems import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from acme_companion.decide.deployment import Action
+    from acme_companion.decide.facts import Endpoint, Served, Sibling
+    from acme_companion.decide.memory import Memory
+    from acme_companion.decide.pair import Certificate
+    from acme_companion.decide.settings import Settings
+    from acme_companion.ports import World
+
+FIRST_LOOK_AGAIN = 0.2
+LONGEST_LOOK_AGAIN = 3.0
+LOOK_BEFORE_ACTING = 10.0
+"""Seconds for a look at what an unfinished deployment left behind, before anybody is touched again."""
+NOT_UP_FOR = 30.0
+"""Seconds that a sibling may be down after its action before the old pair returns: mail must not wait for the whole limit."""
+CLOSED_FOR = 5.0
+"""Seconds after which a port that does not answer, while others of its sibling do, counts as closed by choice."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToVerify:
+    """What must be served: the server pair, and the lineages whose deployment is not finished."""
+
+    server: Certificate | None
+    lineages: tuple[Certificate, ...]
+
+
+def to_verify(world: World, memory: Memory) -> ToVerify:
+    """What the volume holds now of what `memory` says is not deployed yet."""
+    held, undeployed = world.store.read(), frozenset(memory.undeployed)
+    lineages = (one for one in held.lineages if one.directory in undeployed)
+    return ToVerify(held.server, tuple(one.certificate for one in lineages if one.certificate))
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One deployment under way. `told`: sentences for the report; `faults`: actions that failed.
+
+    `refused`: identities of siblings whose action failed; `down`: who is not up, as sentences; `fell`: one of these stood
+    before our action.
+    """
+
+    settings: Settings
+    world: World
+    memory: Memory
+    expected: ToVerify
+    acted: list[tuple[Sibling, Action]] = field(default_factory=list)
+    refused: set[str] = field(default_factory=set)
+    told: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    down: list[str] = field(default_factory=list)
+    fell: bool = False
+
+    async def act(self, change: Change) -> None:
+        """Take every sibling through its action, one after the other."""
+        siblings = await self._some_siblings()
+        steps = rollout(siblings, change)
+        self.told += steps.left_alone
+        if steps.steps:
+            names = ", ".join(sibling.name for sibling, _ in steps.steps)
+            self.world.log.info(f"taking {names} through the new certificates")
+        for sibling, action in steps.steps:
+            await self._one(sibling, action)
+        await self._start_whom_we_stopped(siblings)
+
+    async def act_again(self) -> None:
+        """Only on whom an unfinished deployment left down or serving something else: the others have done their part."""
+        siblings = await self._some_siblings()
+        verification = await self.verify(limit=LOOK_BEFORE_ACTING)
+        stale = {result.endpoint.service for result in verification.stale}
+        for sibling, action in rollout(siblings, Change.CHANGED).steps:
+            if sibling.service in stale:
+                await self._one(sibling, action)
+        await self._start_whom_we_stopped(siblings)
+
+    async def _start_whom_we_stopped(self, siblings: Iterable[Sibling]) -> None:
+        """A container that does not run is its admin's business, unless an unfinished deployment of ours ended it."""
+        touched = frozenset(self.memory.touched)
+        for sibling in siblings:
+            if sibling.name in touched and sibling.state != "running":
+                await self._one(sibling, BRING_BACK)
+
+    async def _some_siblings(self) -> tuple[Sibling, ...]:
+        siblings = await self.world.siblings.list()
+        if not siblings and self.settings.deployment.docker_host != "none":
+            self.faults.append(
+                f"no container of the compose project {self.settings.deployment.project} uses the certificates, so "
+                "nothing was restarted: set COMPOSE_PROJECT_NAME right, or DOCKER_HOST=none if that is meant"
+            )
+            self.told.append(self.faults[-1])
+        return siblings
+
+    async def act_harder(self, verification: Verification) -> bool:
+        """Restart whom a reload did not convince; False when there is nobody.
+
+        Not who refused to reload: with a configuration that is broken, a restart would end what still serves.
+        """
+        stale = {result.endpoint.service for result in verification.stale}
+        harder = [
+            (s, stronger)
+            for s, action in self.acted
+            if s.service in stale and s.identity not in self.refused and (stronger := escalated(action))
+        ]
+        for sibling, action in harder:
+            self.told.append(f"{sibling.name} still serves another certificate: {action}")
+            await self._one(sibling, action)
+        return bool(harder)
+
+    async def bring_back(self) -> Verification:
+        """Take everybody whom we touched back to the pair that is in place again, also who stopped over the new one."""
+        self.expected = to_verify(self.world, self.memory)
+        for sibling in {sibling.identity: sibling for sibling, _ in reversed(self.acted)}.values():
+            await self._one(sibling, BRING_BACK)
+        return await self.verify()
+
+    async def _one(self, sibling: Sibling, action: Action) -> None:
+        self.acted.append((sibling, action))
+        try:
+            await self.world.siblings.act(sibling, action)
+        except Problem as problem:
+            self.refused.add(sibling.identity)
+            self.faults.append(f"{sibling.name}: {action} failed: {problem}")
+            self.told.append(self.faults[-1])
+        else:
+            self.told.append(f"{sibling.name}: {action} done")
+
+    async def verify(self, limit: float | None = None) -> Verification:
+        """Look at every endpoint until all serve what they should, a sibling stays down, or the limit passes."""
+        clock = self.world.clock
+        end = clock.monotonic() + (self.settings.deployment.verify_timeout if limit is None else limit)
+        down_since = whole_since = None
+        wait = FIRST_LOOK_AGAIN
+        known: dict[Endpoint, Served] = {}
+        while True:
+            siblings = await self._listed()
+            self.down = self._down(siblings)
+            known, verification = await self._look(siblings, known)
+            now = clock.monotonic()
+            whole_since = (whole_since or now) if verification.finished and not self.down else None
+            # A crashing sibling runs for a moment now and then: its time counts until everything is whole.
+            down_since = None if whole_since else down_since or (now if self.down else None)
+            settled = whole_since is not None and (
+                not verification.unanswered or now - whole_since >= CLOSED_FOR
+            )
+            given_up = now >= end or (down_since is not None and now - down_since >= NOT_UP_FOR)
+            if settled or given_up:
+                self.down = [] if settled else self._down(siblings, crashed_too=True)
+                return verification
+            await clock.sleep(min(wait, max(end - now, 0.0)))
+            wait = min(wait * 1.5, LONGEST_LOOK_AGAIN)
+
+    async def _look(
+        self, siblings: Iterable[Sibling], known: dict[Endpoint, Served]
+    ) -> tuple[dict[Endpoint, Served], Verification]:
+        wanted = expected(
+            siblings,
+            self.settings.naming.hostname,
+            self.expected.server,
+            self.expected.lineages,
+            self.settings.deployment.https_port,
+        )
+        right = {endpoint: print_ for one in wanted for endpoint, print_ in one.by_endpoint.items()}
+        # Who serves the right certificate already is not asked again.
+        good = {
+            endpoint: look
+            for endpoint, look in known.items()
+            if isinstance(look, ServedCertificate) and right.get(endpoint) == look.fingerprint
+        }
+        looks = {**good, **await self.world.served(endpoint for endpoint in right if endpoint not in good)}
+        return looks, judge(wanted, looks)
+
+    async def _listed(self) -> tuple[Sibling, ...]:
+        """The siblings as they are now: after a restart their addresses may have changed."""
+        siblings = await self.world.siblings.list()
+        return tuple(s for s in siblings if handling(s, self.settings.deployment.https_port))
+
+    def _down(self, siblings: Iterable[Sibling], *, crashed_too: bool = False) -> list[str]:
+        """Who does not stand now of those who should; with `crashed_too` also who crashed in between."""
+        # A container that somebody makes anew while we look has another identity, and is the same to its users.
+        now = {(one.service, one.name): one for one in siblings} | {one.identity: one for one in siblings}
+        down = []
+        self.fell = False
+        for before, action in {
+            sibling.identity: (sibling, action) for sibling, action in reversed(self.acted)
+        }.values():
+            after = now.get(before.identity, now.get((before.service, before.name)))
+            # One whose health check was still starting, or that we found down, did not fall over our pair.
+            stood = came_up(before, before).up and before.health != "starting"
+            same = after is not None and after.identity == before.identity
+            verdict = came_up(before if after is None or (crashed_too and same and stood) else after, after)
+            if not verdict.up and (stood or action.also_stopped):
+                down.append(verdict.because)
+                self.fell = self.fell or stood
+        return down
+
+    def touched(self) -> tuple[str, ...]:
+        """The containers that were acted on, by name."""
+        return tuple(dict.fromkeys(sibling.name for sibling, _ in self.acted))
+
+    def report(
+        self, verification: Verification | None = None, *, ok: bool, rolled_back: bool = False
+    ) -> DeploymentReport:
+        seen = verification or Verification()
+        sentences = (*self.told, *seen.unanswered, *seen.unseen, *self.down)
+        return DeploymentReport(ok, tuple(dict.fromkeys(sentences)), seen.results, rolled_back)

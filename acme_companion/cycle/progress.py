@@ -1,0 +1,215 @@
+"""What comes back from the CA: put in place, remembered, told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from acme_companion.decide.pair import Pair
+from acme_companion.decide.renewal import due
+from acme_companion.decide.report import Done
+from acme_companion.decide.schedule import AFTER_MORE_ROLL_BACKS, FORGET_AFTER, one_more
+from acme_companion.decide.steps import LeftOut
+from acme_companion.problems import NameRefusals, NotYet, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from acme_companion.decide.memory import Failures, Memory
+    from acme_companion.decide.names import Name
+    from acme_companion.decide.pair import Certificate
+    from acme_companion.decide.settings import Settings
+    from acme_companion.decide.steps import Issue, Lineage
+    from acme_companion.ports import Issued, World
+
+
+@dataclass(frozen=True, slots=True)
+class Switched:
+    """A lineage whose new pair is in place. `renewal`: siblings know the directory and its names already.
+
+    `failures`: those in a row before this one; they go on counting if it is rolled back.
+    """
+
+    lineage: Lineage
+    certificate: Certificate
+    renewal: bool
+    failures: Failures | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedAll:
+    """What came of all `Issue` steps, and the memory after them."""
+
+    memory: Memory
+    done: tuple[Done, ...] = ()
+    switched: tuple[Switched, ...] = field(default=())
+
+
+def remember_now(world: World, memory: Memory) -> None:
+    """What must outlive a stop in the middle of a cycle. A disk that says no is told, and stops nothing."""
+    try:
+        world.store.remember(memory)
+    except Problem as problem:
+        world.log.error(str(problem))  # the end of the cycle tries again, and fails it
+
+
+class Fault(NotYet):
+    """A fault of our own. Nobody knows what it costs, so every try counts as a certificate."""
+
+    def __init__(self, fault: Exception) -> None:
+        super().__init__(
+            f"a fault of acme-companion itself, please report it: {type(fault).__name__}: {fault}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Fresh:
+    """What came back for one step. `lineage` is the planned one without the names that the CA refused."""
+
+    step: Issue
+    issued: Issued
+    lineage: Lineage
+    pair: Pair
+    certificate: Certificate
+
+
+def _fresh(step: Issue, issued: Issued, key_pem: bytes) -> _Fresh:
+    names = tuple(name for name in step.lineage.names if name not in issued.left_out)
+    pair = Pair(key_pem, issued.chain_pem)
+    return _Fresh(step, issued, replace(step.lineage, names=names), pair, pair.certificate())
+
+
+class Progress:
+    """Collects results, puts pairs in place, and keeps the memory in step with the disk."""
+
+    def __init__(self, settings: Settings, world: World, memory: Memory) -> None:
+        self._settings, self._world, self._memory = settings, world, memory
+        self._done: list[Done] = []
+        self._switched: list[Switched] = []
+
+    def result(self) -> IssuedAll:
+        return IssuedAll(self._memory, tuple(self._done), tuple(self._switched))
+
+    def can_be_put_in_place(self, step: Issue) -> bool:
+        """Asked before the order: what the disk will refuse must not cost a certificate."""
+        try:
+            self._world.store.check_targets(step.lineage.directory, server=step.lineage.server)
+        except Problem as problem:
+            self.note_failure(step, problem)
+            return False
+        return True
+
+    def take(self, results: Mapping[Issue, Issued | Problem], key_pem: bytes) -> None:
+        """Everything that arrived together: remembered first, then switched, so that no crash makes our own pair look foreign."""
+        fresh: list[_Fresh] = []
+        for step, result in results.items():
+            if isinstance(result, Problem):
+                self.note_failure(step, result)
+                continue
+            try:
+                fresh.append(_fresh(step, result, key_pem))
+            except ValueError as fault:
+                self.note_failure(step, Fault(fault))
+        if not fresh:
+            remember_now(self._world, self._memory)
+            return
+        memory = self._memory
+        ours = {one.certificate.fingerprint: self._settings.ca.directory_url for one in fresh}
+        self._memory = replace(
+            memory,
+            issued={**memory.issued, **ours},
+            undeployed=tuple(dict.fromkeys((*memory.undeployed, *(one.lineage.directory for one in fresh)))),
+        )
+        try:
+            self._world.store.remember(self._memory)
+        except Problem as problem:
+            for one in fresh:
+                self.note_failure(one.step, problem, spent=True)
+            return
+        for one in fresh:
+            self._switch(one)
+        if self._memory.forced != memory.forced:
+            remember_now(self._world, self._memory)  # a wish is granted once, whatever happens next
+
+    def _switch(self, one: _Fresh) -> None:
+        step, lineage = one.step, one.lineage
+        now = self._world.clock.now()
+        try:
+            self._world.store.switch(
+                lineage.directory, one.pair, lineage.names, one.issued.csr_pem, server=lineage.server, now=now
+            )
+        except Problem as problem:
+            self.note_failure(step, problem, spent=True)
+            return
+        renewal = step.renewal and not one.issued.left_out
+        self._refused(one.issued.left_out, accepted=lineage.names)
+        planned = step.lineage.directory
+        memory = self._memory
+        failures = memory.lineage_failures.get(planned)
+        self._switched.append(Switched(lineage, one.certificate, renewal, failures))
+        self._memory = replace(
+            memory,
+            lineage_failures={key: value for key, value in memory.lineage_failures.items() if key != planned},
+            forced=tuple(directory for directory in memory.forced if directory != planned),
+        )
+        sentence = (
+            f"{'renewed' if step.replaces or step.renewal else 'issued'}, {step.because}; "
+            f"valid until {one.certificate.not_after:%d %b %Y}"
+        )
+        self._done.append(
+            Done(
+                step,
+                ok=True,
+                sentence=sentence,
+                left_out=_left_out(one.issued.left_out),
+                next_renewal=due(one.certificate, None).at,
+            )
+        )
+
+    def note_failure(self, step: Issue, problem: Problem, *, spent: bool = False) -> None:
+        """The lineage waits before it tries again, longer with every failure in a row; what is served stays.
+
+        `spent`: the CA delivered, and the certificate could not be put in place: every try costs one.
+        """
+        by_name = problem.by_name if isinstance(problem, NameRefusals) else {}
+        if step.only_for and set(step.only_for) <= set(by_name):
+            self._note_nothing_new(step, by_name)
+            return
+        retry_at = problem.retry_at if isinstance(problem, NotYet) else None
+        directory = step.lineage.directory
+        before = self._memory.lineage_failures.get(directory)
+        spent = spent or isinstance(problem, Fault)
+        at_least = AFTER_MORE_ROLL_BACKS if spent and before else timedelta(0)
+        failures = one_more(before, self._world.clock.now(), str(problem), retry_at, at_least)
+        self._memory = replace(
+            self._memory, lineage_failures={**self._memory.lineage_failures, directory: failures}
+        )
+        self._refused(by_name)
+        sentence = (
+            f"not issued: {problem}; next try {failures.wait_until:%d %b %H:%M} UTC; what is served stays"
+        )
+        self._done.append(Done(step, ok=False, sentence=sentence, left_out=_left_out(by_name)))
+
+    def _note_nothing_new(self, step: Issue, by_name: Mapping[Name, str]) -> None:
+        """The new names wait, each on its own; their certificate waits for nothing."""
+        self._refused(by_name)
+        sentence = f"kept, as the CA refused every new name ({', '.join(map(str, step.only_for))})"
+        self._done.append(Done(step, ok=True, sentence=sentence, left_out=_left_out(by_name)))
+
+    def _refused(self, by_name: Mapping[Name, str], accepted: tuple[Name, ...] = ()) -> None:
+        """A name that the CA refused waits on its own; the others of its certificate do not wait with it."""
+        now = self._world.clock.now()
+        past = {name.text for name in accepted}
+        kept = {
+            key: value
+            for key, value in self._memory.name_failures.items()
+            if key not in past and now - value.wait_until < FORGET_AFTER
+        }
+        for name, because in by_name.items():
+            kept[name.text] = one_more(kept.get(name.text), now, because)
+        self._memory = replace(self._memory, name_failures=kept)
+
+
+def _left_out(by_name: Mapping[Name, str]) -> tuple[LeftOut, ...]:
+    return tuple(LeftOut(name, f"the CA refused it: {because}") for name, because in by_name.items())
