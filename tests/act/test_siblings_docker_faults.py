@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 VERSION = b'{"ApiVersion": "1.41", "MinAPIVersion": "1.12"}'
+LISTED = b"""[7, {}, {"Id": "x", "Labels": null}, {"Id": "abc", "Labels":
+{"com.docker.compose.project": "mailcowdockerized", "com.docker.compose.service": "nginx-mailcow"}}]"""
 NGINX = Sibling("a" * 64, "nginx-1", "nginx-mailcow")
 Answer = tuple[int, bytes]
 
@@ -163,6 +165,33 @@ async def test_no_address(docker_host: str) -> None:
             "answered no list of containers",
             id="no list",
         ),
+        pytest.param(
+            {"/version": (403, b'{"error": "forbidden"}')},
+            'GET /version, which the switch VERSION=1 of a socket proxy allows (it says: {"error": "forbidden"})',
+            id="another proxy's refusal",
+        ),
+        pytest.param({"/version": (403, b'["x"]')}, '(it says: ["x"])', id="a refusal that is a list"),
+        pytest.param({"/version": (403, b'"x"')}, '(it says: "x")', id="a refusal that is a text"),
+        pytest.param(
+            {"/version": (500, b"null")},
+            "Docker could not tell its version: null (status 500)",
+            id="an error that is null",
+        ),
+        pytest.param(
+            {"/version": (500, b"[" * 100_000)}, "(status 500)", id="an error that is deeply nested"
+        ),
+        pytest.param(
+            {"/version": (200, b"[" * 100_000)}, "gave no proper answer", id="a deeply nested answer"
+        ),
+        pytest.param(
+            {
+                "/version": (200, VERSION),
+                "/v1.41/containers/json": (200, LISTED),
+                "/v1.41/containers/abc/json": (200, b"[1]"),
+            },
+            "gave no proper answer when asked to inspect abc",
+            id="a container that is a list",
+        ),
     ],
 )
 async def test_odd_answers(tmp_path: Path, answers: dict[str, Answer | None], says: str) -> None:
@@ -209,13 +238,9 @@ async def test_surroundings_are_not_asked(tmp_path: Path, monkeypatch: pytest.Mo
 
 async def test_strange_containers(tmp_path: Path) -> None:
     """A document with holes is read as far as it goes."""
-    labels = (
-        '{"com.docker.compose.project": "mailcowdockerized", "com.docker.compose.service": "nginx-mailcow"}'
-    )
-    listed = f'[7, {{}}, {{"Id": "x", "Labels": null}}, {{"Id": "abc", "Labels": {labels}}}]'.encode()
     answers = {
         "/version": (200, VERSION),
-        "/v1.41/containers/json": (200, listed),
+        "/v1.41/containers/json": (200, LISTED),
         "/v1.41/containers/abc/json": (
             200,
             b'{"Id": "abc", "State": [], "NetworkSettings": {"Networks": {"n": 1}}}',

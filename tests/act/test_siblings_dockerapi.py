@@ -152,8 +152,10 @@ async def test_refusals() -> None:
     [
         ("<html>", r"gave no JSON to GET /containers/json\?all=true \(status 200\): <html>"),
         ("[" * 9_000_000, "an answer of more than"),
+        ("[" * 100_000, "gave no JSON to GET"),
+        ("[" * 900 + "]" * 900, "answered no list of containers"),
     ],
-    ids=["a web page", "an endless answer"],
+    ids=["a web page", "an endless answer", "a deeply nested answer", "an answer nested as deeply as can be"],
 )
 async def test_no_gateway(answer: str, says: str) -> None:
     """Something else answers."""

@@ -45,6 +45,8 @@ _OLDEST, _NEWEST = (1, 24), (1, 45)
 _PAUSE = 0.05
 # How shells and container runtimes say that there is no such command, or that it may not be run.
 _CANNOT_RUN = {126, 127}
+# What docker-py stumbles with over an answer that it does not expect: an error without a message, a list for an object.
+_NO_PROPER_ANSWER = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 
 class _CannotRun(NotYet):
@@ -115,7 +117,7 @@ class DockerEngine:
     def _translated(self, what: str) -> Iterator[None]:
         try:
             yield
-        except (DockerException, requests.RequestException, ValueError) as problem:
+        except (DockerException, requests.RequestException, *_NO_PROPER_ANSWER) as problem:
             raise NotYet(sentence(problem, self._host, what)) from None
 
     def _list(self) -> tuple[Sibling, ...]:

@@ -38,6 +38,8 @@ def sentence(problem: Exception, docker_host: str, what: str) -> str:
             )
         case DockerException():
             return f"DOCKER_HOST {docker_host} cannot be used: {one_line(str(problem))}"
+        case _ if refused := _refusal_behind(problem):
+            return _answered(refused, docker_host, what)
         case _:
             return (
                 f"the Docker API at {docker_host} gave no proper answer when asked to {what}:"
@@ -53,6 +55,15 @@ def _answered(problem: APIError, docker_host: str, what: str) -> str:
             f" (it says: {said})"
         )
     return f"Docker could not {what}: {said} (status {problem.status_code})"
+
+
+def _refusal_behind(problem: BaseException | None) -> APIError | None:
+    """The HTTP error that docker-py could not read, because its body is not as an engine writes it."""
+    while problem is not None:
+        if isinstance(problem, requests.HTTPError) and problem.response is not None:
+            return APIError(str(problem), problem.response, problem.response.text)
+        problem = problem.__context__
+    return None
 
 
 def _entry(problem: APIError) -> str:

@@ -42,7 +42,7 @@ class DockerApi:
         """The project's containers that use the pairs; raises `NotYet`."""
         answered = await self._ask("GET", "/containers/json?all=true")
         if not isinstance(answered, dict) or "type" in answered:
-            raise NotYet(f"{self._url} answered no list of containers: {one_line(json.dumps(answered))}")
+            raise NotYet(f"{self._url} answered no list of containers: {_shown(answered)}")
         own = answered.pop(self._own_container, None)
         shared = networks(own) if own is not None else None
         return tuple(
@@ -76,7 +76,7 @@ class DockerApi:
     ) -> None:
         answered = await self._ask("POST", f"/containers/{sibling.identity}/{command}", body)
         if text(answered, "type") != "success":
-            said = one_line(text(answered, "msg") or json.dumps(answered))
+            said = one_line(text(answered, "msg")) or _shown(answered)
             raise NotYet(f"{sibling.name}: mailcow's dockerapi could not do {quoted(str(action))}: {said}")
 
     async def _ask(self, method: str, path: str, body: dict[str, str] | None = None) -> Any:
@@ -98,7 +98,7 @@ class DockerApi:
             ) from None
         try:
             return json.loads(content)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise NotYet(
                 f"{self._url} gave no JSON to {method} {path} (status {response.status}):"
                 f" {one_line(content[:200].decode('utf-8', errors='replace'))}"
@@ -106,6 +106,13 @@ class DockerApi:
 
     def _is_ours(self, found: dict[str, str]) -> bool:
         return found.get(PROJECT) == self._project and is_sibling(found.get(SERVICE, ""), found)
+
+
+def _shown(answered: object) -> str:
+    try:
+        return one_line(json.dumps(answered))
+    except RecursionError:
+        return "an answer that is nested too deeply"
 
 
 async def _body(response: aiohttp.ClientResponse) -> bytes:
