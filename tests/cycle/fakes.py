@@ -52,7 +52,8 @@ class TlsSibling:
     """A service that reads the volume when it starts or reloads, as a container would. `asked`: what was done to it.
 
     `deaf`: it says yes to a reload, and goes on with what it has. `refuses`: fingerprints of server certificates with
-    which it does not start. `endless`: actions that never end; `reached` is set when one of them begins.
+    which it does not start. `endless`: actions that never end; `reached` is set when one of them begins. `health`: what
+    Docker says of its health check, and says from its first action on.
     """
 
     service: str
@@ -61,6 +62,7 @@ class TlsSibling:
     refuses: set[str] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
     endless: set[str] = field(default_factory=set)
+    health: tuple[str, str] = ("", "")
     reached: asyncio.Event = field(default_factory=asyncio.Event)
     port: int = 0
     _server: asyncio.Server | None = None
@@ -92,6 +94,7 @@ class TlsSibling:
             name=self.service,
             service=self.service,
             state="running" if self._server else "exited",
+            health=self.health[bool(self.asked)],
             addresses=(LOOPBACK,),
             labels={
                 "acme-companion.endpoints": f"{self.port}/tls",
