@@ -59,7 +59,7 @@ async def test_nobody_uses_the_certificates(stack: Stack, siblings: TlsSiblings)
         one.stop()
     siblings.all = ()
 
-    report = await stack.cycle()
+    report = await stack.cycle(DOCKER_HOST="unix:///nowhere")
 
     assert (report.failed, report.deployment.ok) == (True, False)
     assert "set COMPOSE_PROJECT_NAME right" in report.deployment.sentences[0]
