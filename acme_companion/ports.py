@@ -136,7 +136,8 @@ class Store(Protocol):
     def force_renew_wanted(self) -> bool:
         """Whether the file `force_renew` is there: one cheap look, never raises."""
 
-    def end_force_renew(self) -> None: ...
+    def end_force_renew(self) -> None:
+        """Take it away, also an empty directory of that name; one that stays is no wish any more for this process."""
 
 
 class Siblings(Protocol):

@@ -119,3 +119,54 @@ def test_where_a_certificate_came_from_is_not_forgotten(root: Path) -> None:
         store.remember(known)
 
     assert store.read().memory == known
+
+
+def test_a_whole_file_is_not_read_again_to_be_replaced(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading takes long with many lineages: what this process read or wrote is known to be whole."""
+    store = volume(root)
+    with store.lock():
+        store.remember(MEMORY)
+        with monkeypatch.context() as patch:
+            patch.setattr("acme_companion.act.store.state.from_json", None)
+            for number in range(3):
+                store.remember(Memory(undeployed=(str(number),)))
+        assert store.read().memory == Memory(undeployed=("2",))
+
+
+@pytest.mark.parametrize("how", ["replaced", "rewritten", "restored with its old time"])
+def test_a_file_that_changed_meanwhile_is_read_again(root: Path, how: str) -> None:
+    """Another program's newer state is not overwritten, however it got there."""
+    newer = b'{"schema": 7, "checksum": "", "memory": {"mood": 1}}'
+    store, state = volume(root), root / ".companion" / "state.json"
+    with store.lock():
+        store.remember(MEMORY)
+        before = state.stat()
+        match how:
+            case "replaced":
+                (root / "fresh").write_bytes(newer)
+                (root / "fresh").rename(state)
+            case "rewritten":
+                state.write_bytes(newer)
+            case _:
+                state.write_bytes(newer.ljust(before.st_size))
+                os.utime(state, ns=(before.st_atime_ns, before.st_mtime_ns))
+        with pytest.raises(Damaged, match="was written by a newer version"):
+            store.remember(MEMORY)
+    assert state.read_bytes().strip() == newer
+
+
+def test_damaged_files_do_not_pile_up(root: Path) -> None:
+    """Three of them are kept, and the newest always, also when the clock was set back."""
+    own = root / ".companion"
+    for year in (2023, 2024, 2025, 2027, 2028):
+        (own / f"state.json.corrupt-{year}-01-01_00_00_00").touch()
+    (own / "state.json").write_bytes(b"damaged")
+    store = volume(root)
+    with store.lock():
+        store.remember(MEMORY)
+
+    assert sorted(path.name for path in own.glob("state.json.*")) == [
+        "state.json.corrupt-2026-11-20_12_00_00",
+        "state.json.corrupt-2027-01-01_00_00_00",
+        "state.json.corrupt-2028-01-01_00_00_00",
+    ]

@@ -50,6 +50,8 @@ def _advice(path: Path, problem: OSError) -> str:
         errno.EROFS: "mount the volume writable in this container",
         errno.EIO: "the disk reports an error: look at the kernel's log",
         errno.ENOENT: f"{path.parent} must exist: mount the volume there",
+        errno.ENOTEMPTY: "it is a directory with something in it: move it away",
+        errno.EBUSY: "something is mounted there: unmount it",
         errno.EXDEV: "the whole volume must be one file system: mount nothing below it",
     }.get(problem.errno or 0)
     return f": {advice}" if advice else ""
@@ -230,6 +232,18 @@ def remove(path: Path) -> None:
     """Take a file away if it is there; raises `Damaged`."""
     with translated(path, "removed"), suppress(FileNotFoundError):
         os.unlink(path)
+
+
+def remove_empty_directory(path: Path) -> None:
+    """Take a directory away if it is there; raises `Damaged`, also when something is in it."""
+    with translated(path, "removed"), suppress(FileNotFoundError):
+        os.rmdir(path)
+
+
+def make_private(path: Path) -> None:
+    """Let only the owner of a file read it; raises `Damaged`, as for a file of another user."""
+    with translated(path, "made private"):
+        os.chmod(path, PRIVATE)
 
 
 def sync_directory(path: Path) -> None:

@@ -100,7 +100,7 @@ def pair_or_damage(directory: Path, pairs: PairReader) -> tuple[Certificate | No
 
 
 def _lineages(root: Path, pairs: PairReader, memory: Memory) -> Iterator[HeldLineage]:
-    kept = set(files.list_directory(root / BACKUPS))
+    kept = _kept(root)
     for directory in files.list_directory(root):
         path = root / directory
         if not layout.may_be_lineage(directory) or not files.is_directory(path):
@@ -113,9 +113,24 @@ def _lineages(root: Path, pairs: PairReader, memory: Memory) -> Iterator[HeldLin
             directory=directory,
             certificate=certificate,
             damage=damage,
-            generations=generations.listed(root, directory) if directory in kept else (),
+            generations=_generations(root, directory) if directory in kept else (),
             ours=made_by_a_client or (certificate is not None and certificate.fingerprint in memory.issued),
         )
+
+
+def _kept(root: Path) -> set[str]:
+    try:
+        return set(files.list_directory(root / BACKUPS))
+    except Damaged:
+        return set()
+
+
+def _generations(root: Path, directory: str) -> tuple[str, ...]:
+    """Backups that cannot be listed are none that can be brought back; only who needs them is stopped by that."""
+    try:
+        return generations.listed(root, directory)
+    except Damaged:
+        return ()
 
 
 def _adopting(memory: Memory, lineages: Iterable[HeldLineage]) -> Memory:

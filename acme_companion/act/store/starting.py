@@ -10,32 +10,70 @@ from acme_companion.act.issuers.self_signed import LIFETIME, self_signed
 from acme_companion.act.store import dhparams, files, generations, intent, layout, reading
 from acme_companion.act.store.layout import ACCOUNT, ACME, CERTIFICATE, DHPARAMS, KEY
 from acme_companion.decide.pair import Pair
+from acme_companion.problems import Damaged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
     from pathlib import Path
 
-    from acme_companion.decide.memory import Memory
+    from acme_companion.decide.memory import Held, Memory
     from acme_companion.decide.names import Name
     from acme_companion.decide.pair import Certificate
 
 _PAIR = (CERTIFICATE, KEY)
 
 
-def private_modes(root: Path) -> Iterator[str]:
-    """Make private keys private that others could read; yields what was changed."""
-    directories = [root, root / ACME]
-    directories += [root / name for name in files.list_directory(root) if layout.may_be_lineage(name)]
-    for path in (one / name for one in directories for name in (KEY, ACCOUNT)):
-        with files.translated(path, "made private"):
+def private_modes(root: Path, held: Held, warn: Callable[[str], None]) -> Iterator[str]:
+    """Make our private keys private that others could read; yields what was changed.
+
+    The mode of an admin's own key is the admin's choice (siblings without root read it by its group), unless everybody
+    can read it: that is warned of, and so is a key of ours that another user owns.
+    """
+    for path, ours in _keys(root, held):
+        mode = _mode(path)
+        if not mode & 0o077:
+            continue
+        if ours or _is_shared(root, path):
             try:
-                found = os.lstat(path)
-            except (FileNotFoundError, NotADirectoryError):
+                files.make_private(path)
+            except Damaged as problem:
+                warn(f"{problem}; others can read this private key")
                 continue
-            if stat.S_ISREG(found.st_mode) and found.st_mode & 0o077:
-                os.chmod(path, files.PRIVATE)
-                yield f"{path}: had mode {stat.S_IMODE(found.st_mode):04o}, now only its owner can read this private key"
+            yield f"{path}: had mode {mode:04o}, now only its owner can read this private key"
+        elif mode & 0o007:
+            warn(
+                f"{path}: has mode {mode:04o}, so whoever sees the volume can read this private key; "
+                "it is not ours and stays as it is: take the rights of others away (chmod o= on it)"
+            )
+
+
+def _keys(root: Path, held: Held) -> Iterator[tuple[Path, bool]]:
+    """Every private key that siblings or we read, and whether it is known to be ours."""
+    yield root / ACME / KEY, True
+    yield root / ACME / ACCOUNT, True
+    yield root / KEY, held.server is not None and held.server_is_ours
+    ours = {lineage.directory for lineage in held.lineages if lineage.ours}
+    for name in files.list_directory(root):
+        if layout.may_be_lineage(name):
+            yield root / name / KEY, name in ours
+
+
+def _mode(path: Path) -> int:
+    """The mode of a regular file; 0 where there is none, or none that we may see."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return 0
+    return stat.S_IMODE(found.st_mode) if stat.S_ISREG(found.st_mode) else 0
+
+
+def _is_shared(root: Path, path: Path) -> bool:
+    try:
+        data = files.read(path)
+        return data is not None and data == files.read(root / ACME / KEY)
+    except Damaged:
+        return False
 
 
 def dh_parameters(root: Path) -> Iterator[str]:
@@ -105,11 +143,10 @@ def _restorable(
 ) -> tuple[str, dict[str, bytes]] | None:
     """The best pair of a CA that we still have: valid before expired, the lineage's before its generations, newest first."""
     directory = hostname.directory
-    candidates = [(directory, generations.snapshot(root / directory, _PAIR))]
-    candidates += [
-        (f"{layout.BACKUPS}/{directory}/{name}", generations.load(root, directory, name))
-        for name in generations.listed(root, directory)
-    ]
+    candidates = [(directory, _snapshot(root / directory))]
+    for name in generations.listed(root, directory):
+        source = f"{layout.BACKUPS}/{directory}/{name}"
+        candidates.append((source, _snapshot(root / source)))
     chain = files.read(root / CERTIFICATE)
     if chain is not None:
         candidates.insert(0, (f"{ACME}/{KEY}", {CERTIFICATE: chain, KEY: make_key()}))
@@ -121,3 +158,10 @@ def _restorable(
     real = [one for one in pairs if not one[0].self_signed]
     best = next((one for one in real if one[0].not_after > now), real[0] if real else None)
     return best[1:] if best else None
+
+
+def _snapshot(path: Path) -> dict[str, bytes]:
+    try:
+        return generations.snapshot(path, _PAIR)
+    except Damaged:
+        return {}  # what cannot be read is no candidate

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from acme_companion.act.store import (
@@ -15,13 +16,13 @@ from acme_companion.act.store import (
     migration,
     reading,
     starting,
-    state,
     sweeping,
     switching,
     targets,
 )
 from acme_companion.act.store.layout import BACKUPS, FORCE_RENEW, OWN, PROBE
 from acme_companion.act.store.lock import locked
+from acme_companion.act.store.state import State
 from acme_companion.problems import Damaged
 
 if TYPE_CHECKING:
@@ -48,7 +49,10 @@ class Volume:
         self._key_type = key_type
         self._clock = clock
         self._log = log
+        self._state = State(root / OWN, log)
         self._held = False
+        self._warned: set[str] = set()
+        self._wish_stays = False
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -59,31 +63,36 @@ class Volume:
             try:
                 self._finish()
                 sweeping.sweep(self._root)
-                for sentence in migration.adopt_layout_before_sni(self._root, self._clock.now(), self._log):
+                for sentence in migration.adopt_layout_before_sni(
+                    self._root, self._state, self._clock.now(), self._log
+                ):
                     self._log.info(sentence)
                 yield
             finally:
                 self._held = False
 
     def read(self) -> Held:
-        return reading.held(self._root, self._example, state.load(self._root / OWN, self._log))
+        held = reading.held(self._root, self._example, self._state.load())
+        return replace(held, force_renew=self._is_wish(there=held.force_renew))
 
     def remember(self, memory: Memory) -> None:
         self._require_lock()
-        state.save(self._root / OWN, memory, self._clock.now(), self._log)
+        self._state.save(memory, self._clock.now())
 
     def bootstrap(self, hostname: Name, now: datetime) -> tuple[str, ...]:
         self._require_lock()
         self._finish()
-        memory = self.read().memory
+        held = self.read()
         made = [
-            *starting.private_modes(self._root),
+            *starting.private_modes(self._root, held, self._warn_once),
             *starting.dh_parameters(self._root),
-            *starting.server_pair(self._root, self._example, hostname, memory, self.certificate_key, now),
+            *starting.server_pair(
+                self._root, self._example, hostname, held.memory, self.certificate_key, now
+            ),
         ]
         server, _ = reading.pair_or_damage(self._root, reading.PairReader())
         if server is not None and reading.is_own_stopgap(self._root, server):
-            state.adopt(self._root / OWN, server.fingerprint, now, self._log)
+            self._state.adopt(server.fingerprint, now)
         return tuple(made)
 
     def write_probe(self) -> None:
@@ -139,14 +148,22 @@ class Volume:
         self._prune(directory)
 
     def force_renew_wanted(self) -> bool:
-        try:
-            return (self._root / FORCE_RENEW).exists()
-        except OSError:
-            return False
+        return self._is_wish(there=os.path.exists(self._root / FORCE_RENEW))
 
     def end_force_renew(self) -> None:
         self._require_lock()
-        files.remove(self._root / FORCE_RENEW)
+        path = self._root / FORCE_RENEW
+        # A wish that cannot be taken away is heard once: it must not cost a certificate in every cycle.
+        self._wish_stays = True
+        if files.is_directory(path):  # what Docker makes of a mounted file that is missing on the host
+            files.remove_empty_directory(path)
+        else:
+            files.remove(path)
+        self._wish_stays = False
+
+    def _is_wish(self, *, there: bool) -> bool:
+        self._wish_stays = self._wish_stays and there
+        return there and not self._wish_stays
 
     def _finish(self) -> None:
         # A change that met a disk error waits for the next one as well as for the next process.
@@ -159,6 +176,11 @@ class Volume:
         except Damaged as problem:
             # The pair is switched, and that is what counts; the next switch prunes again.
             self._log.warning(f"old generations stay: {problem}")
+
+    def _warn_once(self, sentence: str) -> None:
+        if sentence not in self._warned:
+            self._warned.add(sentence)
+            self._log.warning(sentence)
 
     def _require_lock(self) -> None:
         if not self._held:
