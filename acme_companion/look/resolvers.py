@@ -7,7 +7,6 @@ import secrets
 from typing import TYPE_CHECKING, Self
 
 import dns.exception
-import dns.resolver
 
 from acme_companion.decide.facts import Unanswered
 from acme_companion.decide.settings import HostPort
@@ -130,6 +129,8 @@ class Resolvers:
 
 def system_resolvers() -> tuple[HostPort, ...]:
     """What /etc/resolv.conf names; empty when it cannot be read."""
+    import dns.resolver  # noqa: PLC0415 - a slow import, only for this
+
     try:
         found = dns.resolver.Resolver(configure=True)
     except (dns.resolver.NoResolverConfiguration, OSError):
