@@ -87,14 +87,21 @@ class Attempt:
         await self._start_whom_we_stopped(siblings)
 
     async def act_again(self) -> None:
-        """Only on whom an unfinished deployment left down or serving something else: the others have done their part."""
+        """Only on whom an unfinished deployment left down, out or serving something else: the others have done their part."""
         siblings = await self._some_siblings()
         verification = await self.verify(limit=LOOK_BEFORE_ACTING)
         stale = {result.endpoint.service for result in verification.stale}
         for sibling, action in rollout(siblings, Change.CHANGED).steps:
-            if sibling.service in stale:
+            if sibling.service in stale or (
+                sibling.name not in self.memory.touched and not self._shows(sibling)
+            ):
                 await self._one(sibling, action)
         await self._start_whom_we_stopped(siblings)
+
+    def _shows(self, sibling: Sibling) -> bool:
+        """Whether we can look at what it serves; of the others only our own actions are known."""
+        how = handling(sibling, self.settings.deployment.https_port)
+        return how is not None and bool(how.ports and sibling.addresses)
 
     async def _start_whom_we_stopped(self, siblings: Iterable[Sibling]) -> None:
         """A container that does not run is its admin's business, unless an unfinished deployment of ours ended it."""
@@ -217,8 +224,9 @@ class Attempt:
         return down
 
     def touched(self) -> tuple[str, ...]:
-        """The containers that were acted on, by name."""
-        return tuple(dict.fromkeys(sibling.name for sibling, _ in self.acted))
+        """The containers that our actions reached, by name."""
+        reached = (sibling.name for sibling, _ in self.acted if sibling.identity not in self.refused)
+        return tuple(dict.fromkeys(reached))
 
     def report(
         self, verification: Verification | None = None, *, ok: bool, rolled_back: bool = False

@@ -53,7 +53,7 @@ class TlsSibling:
 
     `deaf`: it says yes to a reload, and goes on with what it has. `refuses`: fingerprints of server certificates with
     which it does not start. `endless`: actions that never end; `reached` is set when one of them begins. `health`: what
-    Docker says of its health check, and says from its first action on.
+    Docker says of its health check, and says from its first action on. `hidden`: in no network that we share.
     """
 
     service: str
@@ -63,6 +63,7 @@ class TlsSibling:
     asked: list[str] = field(default_factory=list)
     endless: set[str] = field(default_factory=set)
     health: tuple[str, str] = ("", "")
+    hidden: bool = False
     reached: asyncio.Event = field(default_factory=asyncio.Event)
     port: int = 0
     _server: asyncio.Server | None = None
@@ -95,7 +96,7 @@ class TlsSibling:
             service=self.service,
             state="running" if self._server else "exited",
             health=self.health[bool(self.asked)],
-            addresses=(LOOPBACK,),
+            addresses=() if self.hidden else (LOOPBACK,),
             labels={
                 "acme-companion.endpoints": f"{self.port}/tls",
                 "acme-companion.renewed": "signal:HUP",

@@ -35,6 +35,22 @@ async def test_only_who_serves_something_else_is_touched(stack: Stack, siblings:
     assert len(siblings.asked) == asked + 2
 
 
+async def test_who_cannot_be_looked_at_is_restarted_once(stack: Stack, siblings: TlsSiblings):
+    """Nobody sees what it serves, so it counts whether our action reached it: not before, and then not again."""
+    await stack.cycle()
+    hidden = siblings.all[1]
+    hidden.hidden, siblings.unreachable = True, True
+    await stack.cycle(force=True)
+    siblings.unreachable, asked = False, len(hidden.asked)
+    await until_tried_again(stack, DEPLOYMENT)
+
+    report = await stack.cycle()
+
+    assert report.deployment.ok
+    assert len(hidden.asked) == asked + 1
+    assert (await stack.cycle()).deployment.ok is None
+
+
 async def test_a_sibling_that_falls_in_the_second_try(stack: Stack, siblings: TlsSiblings):
     """The certificate was switched in one cycle and killed a service in the next: it is rolled back all the same."""
     await stack.cycle()
