@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from .docker_stack import run
+from .docker_stack import engine_environment, run
 from .process import CHECKOUT, wait_until
 
 if TYPE_CHECKING:
@@ -102,10 +102,10 @@ def wait_for_log(name: str, text: str) -> None:
 def have_stack_image() -> None:
     """Build the image that holds every real sibling, unless it is there."""
     if not docker("images", "--quiet", STACK).strip():
-        run(["python3", str(CHECKOUT / "scripts/fetch_debian.py"), "pebble"], _environment(), limit=300)
         file = str(CHECKOUT / "tests/stack/Dockerfile")
         build = ["docker", "build", "--quiet", "--network", "host", "--build-arg", f"BASE_IMAGE={BASE}"]
-        run([*build, "-t", STACK, "-f", file, str(CHECKOUT)], _environment(), limit=900)
+        # With BuildKit: only that reads the .dockerignore of this very Dockerfile.
+        run([*build, "-t", STACK, "-f", file, str(CHECKOUT)], engine_environment(), limit=900)
 
 
 def _environment() -> dict[str, str]:
