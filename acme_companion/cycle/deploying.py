@@ -62,7 +62,8 @@ def _restored(settings: Settings, world: World, attempt: Attempt, memory: Memory
     """Put every pair that siblings were not seen to serve back to its previous generation, where it has one."""
     now, hostname = world.clock.now(), settings.naming.hostname.directory
     restored = []
-    for directory in memory.undeployed:
+    # One step back, never two: an older generation is no answer to a sibling that falls over the previous one as well.
+    for directory in (one for one in memory.undeployed if one not in memory.rolled_back):
         try:
             if world.store.roll_back(directory, server=directory == hostname, now=now):
                 restored.append(directory)
@@ -93,7 +94,7 @@ async def _brought_back(world: World, attempt: Attempt, memory: Memory) -> tuple
 
 def _succeeded(memory: Memory) -> Memory:
     failures = {key: value for key, value in memory.lineage_failures.items() if key != DEPLOYMENT}
-    return replace(memory, undeployed=(), touched=(), lineage_failures=failures)
+    return replace(memory, undeployed=(), touched=(), rolled_back=(), lineage_failures=failures)
 
 
 def _failed(memory: Memory, world: World, attempt: Attempt, because: str) -> Memory:
@@ -115,4 +116,7 @@ def _rolled_back(
         earlier = before.get(directory, failures.get(directory))
         at_least = AFTER_MORE_ROLL_BACKS if earlier else AFTER_A_ROLL_BACK
         failures[directory] = one_more(earlier, now, because, at_least=at_least)
-    return replace(memory, undeployed=tuple(restored), touched=attempt.touched(), lineage_failures=failures)
+    left = tuple(dict.fromkeys((*memory.rolled_back, *restored)))
+    return replace(
+        memory, undeployed=left, rolled_back=left, touched=attempt.touched(), lineage_failures=failures
+    )

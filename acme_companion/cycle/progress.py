@@ -124,15 +124,17 @@ class Progress:
         try:
             self._world.store.remember(self._memory)
         except Problem as problem:
+            self._memory = memory
             for one in fresh:
                 self.note_failure(one.step, problem, spent=True)
             return
         for one in fresh:
-            self._switch(one)
+            self._switch(one, memory.undeployed)
         if self._memory.forced != memory.forced:
             remember_now(self._world, self._memory)  # a wish is granted once, whatever happens next
 
-    def _switch(self, one: _Fresh) -> None:
+    def _switch(self, one: _Fresh, undeployed: tuple[str, ...]) -> None:
+        """Put one pair in place; `undeployed`: what was waiting for its deployment before."""
         step, lineage = one.step, one.lineage
         now = self._world.clock.now()
         try:
@@ -140,6 +142,9 @@ class Progress:
                 lineage.directory, one.pair, lineage.names, one.issued.csr_pem, server=lineage.server, now=now
             )
         except Problem as problem:
+            # What is in place is the old pair still: a roll-back must not reach behind it.
+            waiting = (d for d in self._memory.undeployed if d != lineage.directory or d in undeployed)
+            self._memory = replace(self._memory, undeployed=tuple(waiting))
             self.note_failure(step, problem, spent=True)
             return
         renewal = step.renewal and not one.issued.left_out
@@ -152,6 +157,7 @@ class Progress:
             memory,
             lineage_failures={key: value for key, value in memory.lineage_failures.items() if key != planned},
             forced=tuple(directory for directory in memory.forced if directory != planned),
+            rolled_back=tuple(directory for directory in memory.rolled_back if directory != planned),
         )
         sentence = (
             f"{'renewed' if step.replaces or step.renewal else 'issued'}, {step.because}; "

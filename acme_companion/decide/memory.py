@@ -67,7 +67,8 @@ class Memory:
     `not_ready_since`: when a name first looked not ready, without a ready look since. `windows`: by fingerprint.
     `authorities`: by directory URL. `undeployed`: first names of lineages whose switch the siblings have not yet been
     seen to serve. `touched`: containers, by name, that
-    an unfinished deployment acted on. `forced`: directories of lineages that an admin wanted renewed and
+    an unfinished deployment acted on. `rolled_back`: those of `undeployed` that hold their previous generation already.
+    `forced`: directories of lineages that an admin wanted renewed and
     that have not been since. `unwanted_since`: by directory, when nobody wanted a lineage of
     ours any more. `own_addresses`: the last public addresses that were learnt, as text.
     """
@@ -80,6 +81,7 @@ class Memory:
     authorities: Mapping[str, Authority] = field(default_factory=dict)
     undeployed: tuple[str, ...] = ()
     touched: tuple[str, ...] = ()
+    rolled_back: tuple[str, ...] = ()
     forced: tuple[str, ...] = ()
     unwanted_since: Mapping[str, datetime] = field(default_factory=dict)
     own_addresses: tuple[str, ...] = ()

@@ -12,8 +12,11 @@ from tests.cycle.stack import steps
 from tests.cycle.test_deployments import _Everything, until_tried_again
 
 if TYPE_CHECKING:
+    from aiohttp import web
+
     from acme_companion.decide.deployment import Action
     from acme_companion.decide.facts import Sibling
+    from tests.act.acme_proxy import Forward
     from tests.cycle.fakes import TlsSiblings
     from tests.cycle.stack import Stack
 
@@ -69,6 +72,30 @@ async def test_a_sibling_that_falls_in_the_second_try(stack: Stack, siblings: Tl
     assert [one.state for one in await siblings.list()] == ["running", "running"]
 
 
+async def test_one_step_back_and_never_two(stack: Stack, siblings: TlsSiblings):
+    """A second sibling falls while the first is still down after a roll-back: no older generation is dug up for it."""
+    await stack.cycle()
+    await stack.cycle(force=True)
+    previous = stack.certificate().fingerprint
+    first, second = siblings.all
+    second.deaf, second.refuses = True, _Everything(but="")
+    assert (await stack.cycle(force=True)).deployment.rolled_back
+    other = first.volume.with_name("other")
+    other.mkdir()
+    generation = min((stack.volume / "backups" / stack.host).glob("*[0-9]"))
+    for name in ("cert.pem", "key.pem"):
+        (other / name).write_bytes((generation / name).read_bytes())
+    first.volume = other
+    await first.start()
+    first.refuses = _Everything(but="")
+    await until_tried_again(stack, DEPLOYMENT)
+
+    report = await stack.cycle()
+
+    assert (report.failed, report.deployment.rolled_back) == (True, False)
+    assert stack.certificate().fingerprint == previous
+
+
 async def test_nobody_uses_the_certificates(stack: Stack, siblings: TlsSiblings):
     """A wrong project name must not look like success: nothing was restarted."""
     for one in siblings.all:
@@ -117,3 +144,21 @@ async def test_a_health_check_that_was_still_starting(stack: Stack, siblings: Tl
     assert (report.deployment.ok, report.deployment.rolled_back) == (True, False)
     assert not stack.certificate().self_signed
     assert steps(await stack.cycle()) == [("Keep", stack.host)]
+
+
+async def test_what_could_not_be_put_in_place_awaits_no_deployment(stack: Stack, siblings: TlsSiblings):
+    """The disk says no after the CA delivered: the old pair is in place, and a roll-back must not reach behind it."""
+    await stack.cycle()
+    old = stack.certificate().fingerprint
+
+    async def damage(request: web.BaseRequest, forward: Forward) -> web.Response:
+        (stack.volume / stack.host / "acme.csr").unlink()
+        (stack.volume / stack.host / "acme.csr").mkdir()
+        return await forward()
+
+    stack.proxy.on("/certZ", damage)
+    report = await stack.cycle(force=True)
+
+    assert (report.failed, report.deployment.ok) == (True, None)
+    assert stack.certificate().fingerprint == old
+    assert (await stack.held()).memory.undeployed == ()

@@ -36,6 +36,7 @@ fields = {
     "own_addresses": st.lists(texts, max_size=3).map(tuple),
     "last_success": st.none() | moments,
     "unwanted_since": st.dictionaries(texts, moments, max_size=3),
+    "rolled_back": st.lists(texts, max_size=3).map(tuple),
     "touched": st.lists(texts, max_size=3).map(tuple),
     "forced": st.lists(texts, max_size=3).map(tuple),
 }
