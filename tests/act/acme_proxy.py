@@ -43,22 +43,35 @@ class Seen:
 
 @dataclass
 class AcmeProxy:
-    """Give the client this `directory_url`. `requests` has everything it asked; `latency` in seconds per answer."""
+    """Give the client this `directory_url`. `requests` has everything it asked; `latency` in seconds per answer.
+
+    `stumbles`: those of them over which the CA itself, not a fault of ours, had an internal error.
+    """
 
     directory_url: str
     ca_bundle: Path
     http_port: int
     latency: float = 0.0
     requests: list[Seen] = field(default_factory=list)
+    stumbles: list[Seen] = field(default_factory=list)
     _faults: list[tuple[str, list[Fault]]] = field(default_factory=list)
 
     def on(self, path: str, *faults: Fault) -> None:
         """Spend one fault on each of the next requests whose path begins with `path`."""
         self._faults.append((path, list(faults)))
 
+    def clear(self) -> None:
+        """Forget the faults that are left."""
+        self._faults.clear()
+
     def asked(self, path: str) -> list[Any]:
         """The payloads of all requests whose path begins with `path`."""
         return [seen.payload for seen in self.requests if seen.path.startswith(path)]
+
+    def understood(self, path: str) -> list[Any]:
+        """The same without those that the CA stumbled over: Pebble now and then does over `replaces`, and is asked again without."""
+        stumbles = {id(one) for one in self.stumbles}
+        return [one.payload for one in self.requests if one.path.startswith(path) and id(one) not in stumbles]
 
     def next_fault(self, path: str) -> Fault | None:
         for prefix, faults in self._faults:
@@ -159,7 +172,8 @@ async def acme_proxy(pebble: Pebble, *, trusted: bool = True) -> AsyncIterator[A
 
             async def handle(request: web.BaseRequest) -> web.StreamResponse:
                 body = await request.read()
-                proxy.requests.append(Seen(request.method, request.path, _payload(body)))
+                seen = Seen(request.method, request.path, _payload(body))
+                proxy.requests.append(seen)
                 if proxy.latency:
                     await asyncio.sleep(proxy.latency)
 
@@ -170,6 +184,8 @@ async def acme_proxy(pebble: Pebble, *, trusted: bool = True) -> AsyncIterator[A
                     async with session.request(
                         request.method, origin.join(request.rel_url), data=body or None, headers=kept
                     ) as got:
+                        if got.status >= 500:
+                            proxy.stumbles.append(seen)
                         passed = {name: got.headers[name] for name in PASSED_ON if name in got.headers}
                         return web.Response(status=got.status, body=await got.read(), headers=passed)
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.act.acme_proxy import as_is
 from tests.bed.process import wait_until
 from tests.cycle.stack import steps, stopped
 
@@ -46,18 +45,23 @@ async def test_stopped_over_a_forced_renewal(stack: Stack):
     (stack.volume / "force_renew").touch()
     reached = asyncio.Event()
 
-    async def never_again(request: web.BaseRequest, forward: Forward) -> web.Response:
+    async def third_never(request: web.BaseRequest, forward: Forward) -> web.Response:
+        # By what is ordered, not by count: an order that Pebble stumbles over is placed again.
+        if len({str(one["identifiers"]) for one in stack.orders()[asked:]}) < len(directories):
+            return await forward()
         # The two before it are on the volume by then.
-        await asyncio.to_thread(wait_until, lambda: len(changed()) == 2, 10)
+        assert await asyncio.to_thread(wait_until, lambda: len(changed()) == 2, 10)
         reached.set()
         return await never(request, forward)
 
     def changed() -> set[str]:
         return {one for one in directories if stack.certificate(one).fingerprint != before[one]}
 
-    stack.proxy.on("/order-plz", as_is, as_is, never_again)
+    asked = len(stack.orders())
+    stack.proxy.on("/order-plz", *[third_never] * 20)
     await stopped(stack.cycle(), reached)
     assert (len(changed()), (stack.volume / "force_renew").exists()) == (2, False)
+    stack.proxy.clear()
 
     orders = len(stack.orders())
     await stack.cycle()
