@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from acme_companion.decide.names import Name
     from acme_companion.decide.pair import Pair
     from acme_companion.decide.renewal import RenewalAdvice
+    from acme_companion.decide.settings import ChallengeType
 
 
 class Clock(Protocol):
@@ -61,6 +62,39 @@ class Responder(Protocol):
 
     def clean_up(self, token: str) -> None:
         """Take it away again; MUST work even if `present` failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What the CA wants to be shown for one name: everything that a solver needs to know of a challenge.
+
+    `name`: as it was ordered, a wildcard with its `*.`. `key_authorization` (RFC 8555 section 8.1) and `token` are
+    empty for dns-persist-01, which has neither. `account_uri`: our account there.
+    """
+
+    name: Name
+    token: str
+    key_authorization: str
+    account_uri: str
+
+
+class Solver(Protocol):
+    """Shows a CA that names are ours by one type of challenge (RFC 8555 section 8). One for all orders that are under way."""
+
+    async def present(self, proof: Proof) -> None:
+        """Begin to show it; several proofs for one name may stand side by side. Raises `NotYet` or `Refused` for this name."""
+
+    async def wait(self, proofs: Sequence[Proof]) -> Mapping[Name, str]:
+        """Return when the CA can see all of them, within a limit of its own; the names that it cannot, each with a sentence."""
+
+    async def clean_up(self, proof: Proof) -> None:
+        """Take it away again; MUST work even if `present` failed, and MUST NOT raise a `Problem`."""
+
+
+class Solving(Protocol):
+    """The solver and the type of challenge for each name. Raises nothing: a name without any is a fault of the settings."""
+
+    def solver(self, name: Name) -> tuple[ChallengeType, Solver]: ...
 
 
 @dataclass(frozen=True, slots=True)

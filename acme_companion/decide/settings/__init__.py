@@ -17,6 +17,7 @@ class KeyType(StrEnum):
     """Kinds of private key that public CAs accept."""
 
     RSA2048 = "rsa2048"
+    RSA3072 = "rsa3072"
     RSA4096 = "rsa4096"
     EC256 = "ec256"
     EC384 = "ec384"
@@ -43,6 +44,15 @@ class Secret:
 
     def __str__(self) -> str:
         return "(secret)"
+
+
+class ChallengeType(StrEnum):
+    """How a CA sees that a name is ours (RFC 8555 section 8, and the drafts on dns-account-01 and dns-persist-01)."""
+
+    HTTP_01 = "http-01"
+    DNS_01 = "dns-01"
+    DNS_ACCOUNT_01 = "dns-account-01"
+    DNS_PERSIST_01 = "dns-persist-01"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +114,20 @@ class Checks:
 
 
 @dataclass(frozen=True, slots=True)
+class ExternalAccount:
+    """The account at the CA's own site to which ours is bound (RFC 8555 section 7.3.4). `hmac_key`: base64url."""
+
+    key_id: str
+    hmac_key: Secret
+
+
+@dataclass(frozen=True, slots=True)
 class Ca:
     """The CA and our account there. `ca_bundle`: a PEM file to trust for the ACME API instead of the system's.
 
     `orders_at_once`: how many orders are being placed at the same moment (any number may be under way).
-    `timeout`: seconds until an order that makes no progress is left for the next cycle.
+    `timeout`: seconds until an order that makes no progress is left for the next cycle. `preferred_chain`: the
+    issuer's common name or the SHA-256 fingerprint of the root that an alternate chain (RFC 8555 section 7.4.2) should end in.
     """
 
     directory_url: str
@@ -118,6 +137,40 @@ class Ca:
     key_type: KeyType = KeyType.RSA2048
     orders_at_once: int = 4
     timeout: float = 600.0
+    external_account: ExternalAccount | None = None
+    preferred_chain: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DnsZone:
+    """How names at and below `zone` are validated through DNS; `zone` None: all names that no other zone has.
+
+    `provider`: acme.sh's name for the DNS provider's interface (`dns_nsupdate`, `dns_cf`, …) or `exec`. `options`: acme.sh's
+    variable names and their values, every one of them a secret.
+    """
+
+    zone: Name | None = None
+    challenge_type: ChallengeType = ChallengeType.DNS_01
+    provider: str = ""
+    options: Mapping[str, Secret] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Challenges:
+    """Which names are validated how: through the DNS zone with the longest match, else over HTTP."""
+
+    zones: tuple[DnsZone, ...] = ()
+
+    def zone_of(self, name: Name) -> DnsZone | None:
+        """The zone whose settings validate `name`, None when it is validated over HTTP."""
+        below = [
+            one for one in self.zones if one.zone is None or f".{name.host}".endswith(f".{one.zone.text}")
+        ]
+        return max(below, key=lambda one: len(one.zone.text) if one.zone else 0, default=None)
+
+    def type_for(self, name: Name) -> ChallengeType:
+        zone = self.zone_of(name)
+        return zone.challenge_type if zone else ChallengeType.HTTP_01
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,16 +210,25 @@ class Redis:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything an admin can set. `warnings` are sentences for the log about values that were tolerated."""
+    """Everything an admin can set. `warnings` are sentences for the log about values that were tolerated.
+
+    `fallback_ca`: asked when `ca` is down or limits us while a certificate nears its end. `rehearsal_ca`: where a set of
+    names that never succeeded is ordered first, None without rehearsal. `private_volume`: where secrets lie that siblings
+    need not see (account keys), empty when nothing is mounted there and they lie in `volume`.
+    """
 
     naming: Naming
     ca: Ca
+    fallback_ca: Ca | None = None
+    rehearsal_ca: Ca | None = None
+    challenges: Challenges = field(default_factory=Challenges)
     database: Database | None = None
     checks: Checks = field(default_factory=Checks)
     http01: Http01 = field(default_factory=Http01)
     deployment: Deployment = field(default_factory=Deployment)
     redis: Redis | None = None
     volume: str = "/var/lib/acme"
+    private_volume: str = ""
     example_volume: str = "/var/lib/ssl-example"
     skip_acme: bool = False
     time_zone: str = ""

@@ -40,7 +40,7 @@ CA = Theme(
         Variable(
             "KEY_TYPE",
             "rsa2048",
-            "The kind of a new private key: rsa2048, rsa4096, ec256 or ec384. An existing key is always kept.",
+            "The kind of a new private key: rsa2048, rsa3072, rsa4096, ec256 or ec384. An existing key is always kept.",
             "the one choice that every old mail server can talk to",
         ),
         Variable(
