@@ -74,7 +74,7 @@ def _generate(kind: KeyType) -> bytes:
         case KeyType.RSA2048:
             key = rsa.generate_private_key(65537, 2048)
         case KeyType.RSA3072:
-            return rsa.generate_private_key(public_exponent=65537, key_size=3072)
+            key = rsa.generate_private_key(65537, 3072)
         case KeyType.RSA4096:
             key = rsa.generate_private_key(65537, 4096)
         case KeyType.EC256:
