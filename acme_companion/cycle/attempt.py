@@ -115,7 +115,7 @@ class Attempt:
         if not siblings and self.settings.deployment.docker_host != "none":
             self.faults.append(
                 f"no container of the compose project {self.settings.deployment.project} uses the certificates, so "
-                "nothing was restarted: set COMPOSE_PROJECT_NAME right, or DOCKER_HOST=none if that is meant"
+                "nothing was restarted: set COMPOSE_PROJECT_NAME right, or RELOADER=none if that is meant"
             )
             self.told.append(self.faults[-1])
         return siblings

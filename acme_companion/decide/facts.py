@@ -157,7 +157,8 @@ class Sibling:
     """A container that uses the pair. `identity` is what the Docker API calls it; labels decide the rest.
 
     `state` is Docker's (`running`, `exited`, …), `health` is `healthy`, `unhealthy`, `starting` or empty when the
-    container has no health check. `addresses` are its addresses on the networks we share, best first.
+    container has no health check. `addresses` are its addresses on the networks we share, best first. `https_port` is
+    what its own environment sets as `HTTPS_PORT`, 0 when it does not.
     """
 
     identity: str
@@ -169,3 +170,4 @@ class Sibling:
     started_at: str = ""
     addresses: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
+    https_port: int = 0

@@ -243,7 +243,7 @@ async def test_strange_containers(tmp_path: Path) -> None:
         "/v1.41/containers/json": (200, LISTED),
         "/v1.41/containers/abc/json": (
             200,
-            b'{"Id": "abc", "State": [], "NetworkSettings": {"Networks": {"n": 1}}}',
+            b'{"Id": "abc", "State": [], "NetworkSettings": {"Networks": {"n": 1}}, "Config": {"Env": [1, "HTTPS_PORT=x", "HTTPS_PORT"]}}',
         ),
     }
     with fake_engine(tmp_path / "socket", lambda _, path: answers[path]):
@@ -275,11 +275,11 @@ async def test_command_without_an_end(tmp_path: Path) -> None:
 
 
 async def test_nobody() -> None:
-    """DOCKER_HOST=none: nobody is listed, and nobody is touched."""
+    """RELOADER=none or DOCKER_HOST=none: nobody is listed, and nobody is touched."""
     siblings = open_siblings(Deployment(docker_host="none"), RealClock(), RememberingLog())
 
     assert await siblings.list() == ()
-    with pytest.raises(NotYet, match="nginx-1: restart is left to you, because DOCKER_HOST is none"):
+    with pytest.raises(NotYet, match="nginx-1: restart is left to you, because RELOADER or DOCKER_HOST is none"):
         await siblings.act(NGINX, RESTART)
 
 

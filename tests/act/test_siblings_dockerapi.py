@@ -38,7 +38,10 @@ def container(
         "Name": f"/{service}-1",
         "RestartCount": 1,
         "State": {"Status": "running", "StartedAt": "2026-11-21T00:00:00Z", "Health": {"Status": "healthy"}},
-        "Config": {"Labels": {"com.docker.compose.project": project, "com.docker.compose.service": service}},
+        "Config": {
+            "Labels": {"com.docker.compose.project": project, "com.docker.compose.service": service},
+            "Env": ["DBPASS=moo", "HTTPS_PORT=8443"],
+        },
         "NetworkSettings": {"Networks": {network: {"NetworkID": network, "IPAddress": address}}},
     }
 

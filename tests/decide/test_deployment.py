@@ -72,6 +72,14 @@ NGINX, DOVECOT, POSTFIX = (
         pytest.param(sibling("mysql-mailcow"), None, id="another service is not ours"),
         pytest.param(sibling("nginx"), None, id="a service that is only named alike is not ours"),
         pytest.param(
+            sibling("my-nginx-mailcow-exporter"), None, id="one that has the name of one of ours in it is not ours"
+        ),
+        pytest.param(
+            replace(NGINX, https_port=9443),
+            Handling(NGINX_RELOAD, RESTART, (Port(9443, "tls"),)),
+            id="nginx's own container knows its port best",
+        ),
+        pytest.param(
             sibling("web", {"action": "signal:HUP", "endpoints": "443/tls 8443/tls"}),
             Handling(HUP, HUP, (Port(443, "tls"), Port(8443, "tls"))),
             id="one label serves renewals and changes",

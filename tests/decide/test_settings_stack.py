@@ -4,6 +4,7 @@ import pytest
 
 from acme_companion.decide.settings import Database, HostPort, Redis, Secret, Settings
 from acme_companion.decide.settings.read import read
+from acme_companion.problems import SettingsWrong
 
 HOST = "mail.example.org"
 
@@ -48,6 +49,58 @@ def test_docker_host(text: str, socket_exists: bool, reached: str) -> None:
     known = read({"MAILCOW_HOSTNAME": HOST, "DOCKER_HOST": text}, docker_socket_exists=socket_exists)
 
     assert known.deployment.docker_host == reached
+
+
+@pytest.mark.parametrize(
+    ("reloader", "docker_host", "socket_exists", "reached"),
+    [
+        pytest.param("auto", "", False, "https://dockerapi", id="auto is what is there"),
+        pytest.param("auto", "none", True, "none", id="auto is what DOCKER_HOST says"),
+        pytest.param("docker", "", False, "unix:///var/run/docker.sock", id="Docker means its socket"),
+        pytest.param("docker", "tcp://proxy:2375", False, "tcp://proxy:2375", id="or the proxy that is named"),
+        pytest.param("dockerapi", "", True, "https://dockerapi", id="the gateway, although there is a socket"),
+        pytest.param("DockerAPI", "https://gate:8443", True, "https://gate:8443", id="the gateway elsewhere"),
+        pytest.param("none", "tcp://proxy:2375", True, "none", id="none is none, wherever Docker is"),
+    ],
+)
+def test_reloader(reloader: str, docker_host: str, socket_exists: bool, reached: str) -> None:
+    """RELOADER says what is there, DOCKER_HOST says where."""
+    environment = {"MAILCOW_HOSTNAME": HOST, "RELOADER": reloader, "DOCKER_HOST": docker_host}
+    known = read(environment, docker_socket_exists=socket_exists)
+
+    assert known.deployment.docker_host == reached
+    ignored = reloader == "none" and docker_host
+    assert known.warnings == (
+        ("environment: DOCKER_HOST: has no effect, as RELOADER is none: no container is touched",)
+        if ignored
+        else ()
+    )
+
+
+@pytest.mark.parametrize(
+    ("reloader", "docker_host", "says"),
+    [
+        (
+            "docker",
+            "https://dockerapi",
+            "docker is reached by unix:// or tcp://, but DOCKER_HOST is 'https://dockerapi': change one of them, or leave "
+            "DOCKER_HOST empty for unix:///var/run/docker.sock",
+        ),
+        (
+            "dockerapi",
+            "none",
+            "dockerapi is reached by https://, but DOCKER_HOST is 'none': change one of them, or leave DOCKER_HOST empty for "
+            "https://dockerapi",
+        ),
+        ("swarm", "", "'swarm' is not one of auto, docker, dockerapi, none"),
+    ],
+)
+def test_a_reloader_elsewhere(reloader: str, docker_host: str, says: str) -> None:
+    """What contradicts itself is not guessed at."""
+    with pytest.raises(SettingsWrong) as complaints:
+        settings(RELOADER=reloader, DOCKER_HOST=docker_host)
+
+    assert complaints.value.complaints == (f"environment: RELOADER: {says}",)
 
 
 @pytest.mark.parametrize(

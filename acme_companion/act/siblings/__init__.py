@@ -38,4 +38,4 @@ class NoSiblings:
         return ()
 
     async def act(self, sibling: Sibling, action: Action) -> None:
-        raise NotYet(f"{sibling.name}: {action} is left to you, because DOCKER_HOST is none")
+        raise NotYet(f"{sibling.name}: {action} is left to you, because RELOADER or DOCKER_HOST is none")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from acme_companion.decide.facts import Sibling
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 PROJECT = "com.docker.compose.project"
 SERVICE = "com.docker.compose.service"
 _LONGEST_GRACE = 600
+_PORT = re.compile(r"[0-9]{1,5}")
 
 
 def mapping(document: object, *path: str) -> Mapping[str, Any]:
@@ -60,6 +62,7 @@ def sibling_of(document: object, shared: Collection[str] | None) -> Sibling:
         started_at=text(document, "State", "StartedAt"),
         addresses=_addresses(document, shared),
         labels=found,
+        https_port=_https_port(document),
     )
 
 
@@ -67,6 +70,16 @@ def grace(document: object) -> int:
     """Seconds that an inspected container may take to stop before it is killed (`stop_grace_period`)."""
     asked = mapping(document, "Config").get("StopTimeout")
     return min(asked, _LONGEST_GRACE) if isinstance(asked, int) and asked >= 0 else 10
+
+
+def _https_port(document: object) -> int:
+    """mailcow tells nginx's container alone which port it has moved HTTPS to."""
+    environment = mapping(document, "Config").get("Env")
+    for entry in environment if isinstance(environment, list) else ():
+        name, _, value = str(entry).partition("=")
+        if name == "HTTPS_PORT" and _PORT.fullmatch(value) and 0 < int(value) <= 65535:
+            return int(value)
+    return 0
 
 
 def _health(status: str) -> str:

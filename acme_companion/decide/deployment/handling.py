@@ -75,12 +75,13 @@ def is_sibling(service: str, labels: Mapping[str, str]) -> bool:
 def handling(sibling: Sibling, https_port: int = 443) -> Handling | None:
     """What `sibling`'s service and labels ask for; None when it is not one of ours.
 
-    `https_port` is the port nginx-mailcow itself listens on. Labels win over the defaults of a known service.
+    `https_port` is the port nginx-mailcow itself listens on, unless its container says which. Labels win over the
+    defaults of a known service.
     """
     if not is_sibling(sibling.service, sibling.labels):
         return None
     known = _known(sibling.service)
-    default = _KNOWN[known](https_port) if known else Handling(NOTHING, NOTHING, ())
+    default = _KNOWN[known](sibling.https_port or https_port) if known else Handling(NOTHING, NOTHING, ())
     complaints: list[str] = []
     return Handling(
         renewed=_labelled(sibling, ("renewed", "action"), _action, default.renewed, NOTHING, complaints),
@@ -98,7 +99,8 @@ def position(sibling: Sibling) -> tuple[int, str, str]:
 
 
 def _known(service: str) -> str | None:
-    return next((known for known in _KNOWN if known in service), None)
+    # The whole name, where mailcow's container is content with a part: an exporter called like its service is not it.
+    return service if service in _KNOWN else None
 
 
 def _labelled(

@@ -151,7 +151,7 @@ def _wanted(
     lineages: Sequence[Certificate],
 ) -> Iterator[tuple[Endpoint, str]]:
     # mailcow's nginx takes only directories that do not list the hostname.
-    leaves_out_hostname = "nginx-mailcow" in sibling.service
+    leaves_out_hostname = sibling.service == "nginx-mailcow"
     for index, address in enumerate(sibling.addresses):
         for lineage in lineages if how.sni and index == 0 else ():
             if leaves_out_hostname and hostname in lineage.names:

@@ -30,6 +30,15 @@ class Http01Mode(StrEnum):
     STANDALONE = "standalone"
 
 
+class Reloader(StrEnum):
+    """Through whom siblings are reloaded and restarted; `auto`: whom `DOCKER_HOST` names, or who is there."""
+
+    AUTO = "auto"
+    DOCKER = "docker"
+    DOCKERAPI = "dockerapi"
+    NONE = "none"
+
+
 @dataclass(frozen=True, slots=True)
 class Secret:
     """A value that no log, representation or error shows. `reveal` is the only way to it."""
@@ -135,6 +144,7 @@ class Ca:
     profile: str | None = None
     ca_bundle: str | None = None
     key_type: KeyType = KeyType.RSA2048
+    account_key_type: KeyType = KeyType.EC256
     orders_at_once: int = 4
     timeout: float = 600.0
     external_account: ExternalAccount | None = None
@@ -214,7 +224,8 @@ class Settings:
 
     `fallback_ca`: asked when `ca` is down or limits us while a certificate nears its end. `rehearsal_ca`: where a set of
     names that never succeeded is ordered first, None without rehearsal. `private_volume`: where secrets lie that siblings
-    need not see (account keys), empty when nothing is mounted there and they lie in `volume`.
+    need not see (account keys), empty when nothing is mounted there and they lie in `volume`; `move_account_key`: those
+    that lie in `volume` shall move there.
     """
 
     naming: Naming
@@ -229,6 +240,7 @@ class Settings:
     redis: Redis | None = None
     volume: str = "/var/lib/acme"
     private_volume: str = ""
+    move_account_key: bool = False
     example_volume: str = "/var/lib/ssl-example"
     skip_acme: bool = False
     time_zone: str = ""

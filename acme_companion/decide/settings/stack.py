@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from acme_companion.decide.settings import Database, Deployment, HostPort, Redis, Secret, values
+from acme_companion.decide.names import quoted
+from acme_companion.decide.settings import Database, Deployment, HostPort, Redis, Reloader, Secret, values
 from acme_companion.decide.settings.variables import PORTS
 
 if TYPE_CHECKING:
@@ -20,11 +21,10 @@ _EVERY_ADDRESS = {"", "0.0.0.0", "::"}  # noqa: S104 - compared with, never list
 
 def deployment(source: Source, hostname: Name, *, docker_socket_exists: bool) -> Deployment:
     """The siblings and their published ports; a port that is published on every address is looked at as `hostname`."""
-    automatic = _DOCKER_SOCKET if docker_socket_exists else _MAILCOW_GATEWAY
     ports = {variable.name: source.get(variable.name, values.published) for variable in PORTS.variables}
     return Deployment(
         project=source.get("COMPOSE_PROJECT_NAME", values.project),
-        docker_host=source.get("DOCKER_HOST", values.optional(values.docker_host)) or automatic,
+        docker_host=_docker_host(source, docker_socket_exists=docker_socket_exists),
         verify_timeout=source.get("VERIFY_TIMEOUT", values.seconds(1, 3600)),
         ports={
             name: replace(port, host=str(hostname)) if port.host in _EVERY_ADDRESS else port
@@ -32,6 +32,30 @@ def deployment(source: Source, hostname: Name, *, docker_socket_exists: bool) ->
         },
         https_port=ports["HTTPS_PORT"].port,
     )
+
+
+def _docker_host(source: Source, *, docker_socket_exists: bool) -> str:
+    """Where containers are reached: RELOADER says what is there, DOCKER_HOST says where."""
+    reloader = source.get("RELOADER", values.choice(Reloader))
+    given = source.get("DOCKER_HOST", values.optional(values.docker_host))
+    match reloader:
+        case Reloader.AUTO:
+            return given or (_DOCKER_SOCKET if docker_socket_exists else _MAILCOW_GATEWAY)
+        case Reloader.NONE:
+            if given not in {None, "none"}:
+                source.warn("DOCKER_HOST", "has no effect, as RELOADER is none: no container is touched")
+            return "none"
+        case Reloader.DOCKER:
+            automatic, usable = _DOCKER_SOCKET, ("unix://", "tcp://")
+        case Reloader.DOCKERAPI:
+            automatic, usable = _MAILCOW_GATEWAY, ("https://",)
+    if given is not None and not given.startswith(usable):
+        source.complain(
+            "RELOADER",
+            f"{reloader} is reached by {' or '.join(usable)}, but DOCKER_HOST is {quoted(given)}: change one of them, or leave "
+            f"DOCKER_HOST empty for {automatic}",
+        )
+    return given or automatic
 
 
 def database(source: Source) -> Database | None:

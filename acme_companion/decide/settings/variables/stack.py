@@ -14,10 +14,18 @@ SIBLINGS = Theme(
             "as mailcow",
         ),
         Variable(
+            "RELOADER",
+            "auto",
+            "How containers are reloaded and restarted: docker (the Docker Engine API, also through a socket proxy), dockerapi (mailcow's "
+            "own gateway), none (no container is touched), or auto (as DOCKER_HOST says).",
+            "a socket or a socket proxy is used where there is one, and mailcow's gateway otherwise",
+        ),
+        Variable(
             "DOCKER_HOST",
             "",
-            "Where Docker is: unix:///path, tcp://host:port (a socket proxy), https://dockerapi (mailcow's), or none to touch no container.",
-            "empty is /var/run/docker.sock if it is there, else https://dockerapi",
+            "Where that is: unix:///path, tcp://host:port (a socket proxy), https://host (mailcow's gateway); none is RELOADER=none.",
+            "empty is /var/run/docker.sock if it is there, else https://dockerapi; with RELOADER=docker always the one, with "
+            "RELOADER=dockerapi the other",
         ),
         Variable(
             "VERIFY_TIMEOUT",
@@ -84,6 +92,18 @@ FILES = Theme(
             "/var/lib/acme",
             "The shared volume with the certificates.",
             "where mailcow mounts it",
+        ),
+        Variable(
+            "PRIVATE_VOLUME",
+            "",
+            "A volume that no sibling sees, for secrets that siblings need not have: new account keys are made there.",
+            "empty is /var/lib/acme-private if something is mounted there, else such keys lie in VOLUME, as with mailcow",
+        ),
+        Variable(
+            "MOVE_ACCOUNT_KEY",
+            "n",
+            "Move account keys that lie in VOLUME to PRIVATE_VOLUME, once and for good.",
+            "mailcow's own container and its generate_caa_record.py look for acme/account.pem in VOLUME",
         ),
         Variable(
             "EXAMPLE_VOLUME",
