@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager, AbstractContextManager
     from datetime import datetime
 
+    from acme_companion.decide.acme_problems import ProblemDocument
     from acme_companion.decide.deployment import Action
     from acme_companion.decide.facts import (
         Endpoint,
@@ -99,11 +100,15 @@ class Solving(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """A checked certificate: chain (leaf first) and CSR as PEM, and the names that the CA refused, each with its sentence."""
+    """A checked certificate: chain (leaf first) and CSR as PEM, and the names that the CA refused, each with its sentence.
+
+    `documents`: what the CA said of those names, for those of which it said anything.
+    """
 
     chain_pem: bytes
     csr_pem: bytes
     left_out: Mapping[Name, str]
+    documents: Mapping[Name, ProblemDocument] = field(default_factory=dict)
 
 
 class CertificateAuthority(Protocol):

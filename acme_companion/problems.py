@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from acme_companion.decide.acme_problems import ProblemDocument, Rejection
     from acme_companion.decide.names import Name
 
 
@@ -31,15 +32,28 @@ class SettingsWrong(Problem):
 
 
 class NotYet(Problem):
-    """The world is not ready; the same step may work later, not before `retry_at` if the other side named it."""
+    """The world is not ready; the same step may work later, not before `retry_at` if the other side named it.
 
-    def __init__(self, text: str, *, retry_at: datetime | None = None) -> None:
+    `rejection`: what a CA answered, when it did.
+    """
+
+    def __init__(
+        self, text: str, *, retry_at: datetime | None = None, rejection: Rejection | None = None
+    ) -> None:
         super().__init__(text)
         self.retry_at = retry_at
+        self.rejection = rejection
 
 
 class Refused(Problem):
-    """The CA said no; the text carries the CA's own sentence. The same request will be refused again."""
+    """The CA said no; the text carries the CA's own sentence. The same request will be refused again.
+
+    `rejection`: what it answered, when it was one answer.
+    """
+
+    def __init__(self, text: str, *, rejection: Rejection | None = None) -> None:
+        super().__init__(text)
+        self.rejection = rejection
 
 
 class Damaged(Problem):
@@ -51,8 +65,17 @@ class Busy(Problem):
 
 
 class NameRefusals(Refused):
-    """The CA refused names without which the certificate is not wanted; `by_name` has its sentence for each."""
+    """The CA refused names without which the certificate is not wanted; `by_name` has its sentence for each.
 
-    def __init__(self, text: str, by_name: Mapping[Name, str]) -> None:
+    `documents`: what it said of them, for those of which it said anything.
+    """
+
+    def __init__(
+        self,
+        text: str,
+        by_name: Mapping[Name, str],
+        documents: Mapping[Name, ProblemDocument] | None = None,
+    ) -> None:
         super().__init__(text)
         self.by_name = dict(by_name)
+        self.documents = dict(documents or {})

@@ -12,10 +12,15 @@ if TYPE_CHECKING:
     from acme_companion.decide.names import Name
 
 PREFIX = "urn:ietf:params:acme:error:"
+LONGEST_URL = 2000
 _MOST_SHOWN = 600
 _MOST_SUBPROBLEMS = 200
 _SINGLES_OUT_NAMES = frozenset({"caa", "dns", "dnssec", "rejectedIdentifier", "unsupportedIdentifier"})
 """Kinds whose `detail` may name the identifier it is about where a CA sends no subproblems."""
+_BEFORE_VALIDATION = frozenset({"malformed", "rejectedIdentifier", "unsupportedIdentifier", "rateLimited"})
+
+_MOST_SEARCHED = 10_000  # characters
+_URL = re.compile(r"https://[!#-;=?-Z_a-z~\[\]@&+%]+")
 
 _HINTS = {
     "caa": "change the CAA records of the domain so that they allow this CA, or remove them",
@@ -62,7 +67,42 @@ class ProblemDocument:
     @property
     def advice(self) -> str:
         """The CA's own words, and what to do about it."""
+        if page := self.unpause_url:
+            return f"{self.sentence}: the CA has paused this account and name, open {page} to go on"
         return f"{self.sentence}: {todo}" if (todo := hint(self.kind)) else self.sentence
+
+    @property
+    def failed_validation(self) -> bool:
+        """Whether, said of a name, it means that a validation failed, which CAs count and limit."""
+        return self.kind not in _BEFORE_VALIDATION
+
+    @property
+    def unpause_url(self) -> str:
+        """The page where an operator must lift a pause (Let's Encrypt pauses who fails for months); empty without a pause."""
+        if self.kind != "rateLimited":
+            return ""
+        found = (one.rstrip(".,;)") for one in _URL.findall(self.detail[:_MOST_SEARCHED]))
+        return next((one for one in found if "unpause" in one and len(one) <= LONGEST_URL), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A request that a CA said no to, for whoever decides what follows. `retry_after`: seconds that it asked for."""
+
+    url: str
+    status: int
+    document: ProblemDocument
+    retry_after: float | None = None
+
+    @property
+    def kind(self) -> str:
+        """The problem's type without the ACME prefix; empty when the CA sent none."""
+        return self.document.kind
+
+    @property
+    def ca_wide(self) -> bool:
+        """Whether the CA itself is in trouble or closed, so that no other certificate would come either."""
+        return self.status >= 500
 
 
 def problem_of(value: object) -> ProblemDocument:
@@ -84,26 +124,22 @@ def problem_of(value: object) -> ProblemDocument:
     )
 
 
-def refused_names(problem: ProblemDocument, names: Iterable[Name]) -> dict[Name, str]:
-    """Which of `names` a refused order is about, each with its sentence; empty when the CA singled out none.
+def refused_names(problem: ProblemDocument, names: Iterable[Name]) -> dict[Name, ProblemDocument]:
+    """Which of `names` a refused order is about, each with what was said of it; empty when the CA singled out none.
 
     A rate limit is never about a name alone: waiting helps, and leaving the name out does not.
     """
     if problem.kind == "rateLimited":
         return {}
     by_text = {name.text: name for name in names}
-    found = {
-        by_text[below.identifier]: below.advice
-        for below in problem.subproblems
-        if below.identifier in by_text
-    }
+    found = {by_text[below.identifier]: below for below in problem.subproblems if below.identifier in by_text}
     if found or problem.kind not in _SINGLES_OUT_NAMES:
         return found
     mentioned = set(re.findall(r"(?:\*\.)?[a-z0-9-]+(?:\.[a-z0-9-]+)+", problem.detail.lower()))
     singled_out = [name for text, name in by_text.items() if text in mentioned]
     if not singled_out and len(by_text) == 1:
         singled_out = list(by_text.values())
-    return dict.fromkeys(singled_out, problem.advice)
+    return dict.fromkeys(singled_out, problem)
 
 
 def _text(value: object) -> str:

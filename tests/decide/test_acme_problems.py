@@ -96,14 +96,16 @@ def test_problem_of(value: object, document: ProblemDocument) -> None:
     ],
 )
 def test_refused_names(value: object, refused: dict[str, str]) -> None:
-    assert refused_names(problem_of(value), NAMES) == {Name(text): why for text, why in refused.items()}
+    found = refused_names(problem_of(value), NAMES)
+
+    assert {name.text: said.advice for name, said in found.items()} == refused
 
 
 def test_only_name_is_meant() -> None:
     """An order for one name needs no name in the refusal."""
-    found = refused_names(ProblemDocument("rejectedIdentifier", "policy"), NAMES[:1])
+    policy = ProblemDocument("rejectedIdentifier", "policy")
 
-    assert found == {NAMES[0]: "policy (rejectedIdentifier)"}
+    assert refused_names(policy, NAMES[:1]) == {NAMES[0]: policy}
 
 
 @pytest.mark.parametrize(
@@ -117,3 +119,44 @@ def test_hint(kind: str) -> None:
 
 def test_no_hint() -> None:
     assert ProblemDocument("serverInternal").advice == "no reason given (serverInternal)"
+
+
+@pytest.mark.parametrize(
+    ("detail", "page"),
+    [
+        pytest.param(
+            "Your account is temporarily prevented from requesting certificates for a.example.org and possibly "
+            "others. Please visit: https://portal.ca.example/sfe/v1/unpause?jwt=" + "eyJ.-_" * 150,
+            "https://portal.ca.example/sfe/v1/unpause?jwt=" + "eyJ.-_" * 150,
+            id="Let's Encrypt's own words, with a page longer than what is shown of other texts",
+        ),
+        pytest.param("see (https://ca.example/unpause).", "https://ca.example/unpause", id="in brackets"),
+        pytest.param("see https://ca.example/docs/rate-limits/", "", id="a page about limits is none"),
+        pytest.param("see http://ca.example/unpause", "", id="without TLS"),
+        pytest.param("see https://ca.example/unpause?" + "a" * 3000, "", id="endless"),
+        pytest.param("see https://ca.example/\x1b[31munpause", "", id="with control characters"),
+    ],
+)
+def test_paused(detail: str, page: str) -> None:
+    """B-5: the page where somebody must lift a pause is found, shown whole, and never anything that is not printable."""
+    document = ProblemDocument("rateLimited", detail)
+
+    assert document.unpause_url == page
+    assert page in document.advice
+    assert document.advice.isprintable()
+    assert ProblemDocument("malformed", detail).unpause_url == ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "counts"),
+    [
+        ("dns", True),
+        ("unauthorized", True),
+        ("", True),
+        ("rejectedIdentifier", False),
+        ("rateLimited", False),
+    ],
+)
+def test_failed_validation(kind: str, counts: bool) -> None:
+    """A name that was never looked at costs none of the few failed validations that a CA allows."""
+    assert ProblemDocument(kind).failed_validation == counts

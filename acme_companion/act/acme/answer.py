@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from acme_companion.decide.acme_answers import NotAnAcmeAnswer, object_of
-from acme_companion.decide.acme_problems import ProblemDocument, legible, problem_of
+from acme_companion.decide.acme_problems import ProblemDocument, Rejection, legible, problem_of
 from acme_companion.problems import NotYet, Problem, Refused
 
 if TYPE_CHECKING:
@@ -73,16 +73,21 @@ class Declined(Exception):
     def kind(self) -> str:
         return self.document.kind
 
+    @property
+    def rejection(self) -> Rejection:
+        return Rejection(self.answer.url, self.answer.status, self.document, self.answer.retry_after)
+
     def as_problem(self, now: datetime) -> Problem:
         """`NotYet` when waiting can help, else `Refused`, with the CA's own sentence."""
         text = f"{self.answer.url}: {self.document.advice}"
         status = self.answer.status
         if self.kind in _TEMPORARY or not self.kind or status == 429 or status >= 500:
             wait = self.answer.retry_after
-            return NotYet(text, retry_at=None if wait is None else now + timedelta(seconds=wait))
+            retry_at = None if wait is None else now + timedelta(seconds=wait)
+            return NotYet(text, retry_at=retry_at, rejection=self.rejection)
         if terms := self.terms_url():
-            return Refused(f"{text}; read and accept the CA's terms at {legible(terms, 300)}")
-        return Refused(text)
+            text = f"{text}; read and accept the CA's terms at {legible(terms, 300)}"
+        return Refused(text, rejection=self.rejection)
 
     def terms_url(self) -> str:
         """Where the terms are that must be agreed to (section 7.3.3); empty for any other problem."""

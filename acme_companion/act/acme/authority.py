@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, load_pem_priv
 from acme_companion.act.acme.account import Account
 from acme_companion.act.acme.answer import Declined
 from acme_companion.act.acme.network import Network, open_session, trust_in
-from acme_companion.act.acme.order import NamesDeclined, OrderDead, Orders
+from acme_companion.act.acme.order import OrderDead, Orders
+from acme_companion.act.acme.proof import NamesDeclined
 from acme_companion.act.acme.signing import AccountKey
 from acme_companion.decide.acme_answers import NotAnAcmeAnswer, acme_url, directory_of
 from acme_companion.decide.chain import ChainRefused, check
@@ -30,9 +31,10 @@ if TYPE_CHECKING:
     import aiohttp
 
     from acme_companion.decide.acme_answers import Directory
+    from acme_companion.decide.acme_problems import ProblemDocument
     from acme_companion.decide.names import Name
     from acme_companion.decide.settings import Ca
-    from acme_companion.ports import Clock, Log, Responder
+    from acme_companion.ports import Clock, Log, Solving
 
 ROUNDS: Final = 5
 """How often one certificate is ordered anew in one go, each time without the names that the CA refused."""
@@ -43,7 +45,7 @@ LONGEST_COMMON_NAME: Final = 63  # RFC 5280 allows 64; Let's Encrypt leaves it o
 
 @asynccontextmanager
 async def open_authority(
-    ca: Ca, clock: Clock, log: Log, remembered: Authority, account_key: bytes, responder: Responder
+    ca: Ca, clock: Clock, log: Log, remembered: Authority, account_key: bytes, solving: Solving
 ) -> AsyncIterator[Session]:
     """A `CertificateAuthority`; the CA is not asked before it is needed.
 
@@ -55,7 +57,7 @@ async def open_authority(
         raise Refused(f"{problem}: set DIRECTORY_URL right") from None
     key = AccountKey(account_key)
     async with open_session() as http:
-        yield Session(ca, clock, log, remembered, key, responder, http)
+        yield Session(ca, clock, log, remembered, key, solving, http)
 
 
 class Session:
@@ -68,11 +70,11 @@ class Session:
         log: Log,
         remembered: Authority,
         key: AccountKey,
-        responder: Responder,
+        solving: Solving,
         http: aiohttp.ClientSession,
     ) -> None:
         self._ca, self._clock, self._log = ca, clock, log
-        self._remembered, self._key, self._responder, self._http = remembered, key, responder, http
+        self._remembered, self._key, self._solving, self._http = remembered, key, solving, http
         self._signing_in = asyncio.Lock()
         self._orders: Orders | None = None
         self._failure: tuple[float, Problem | Declined | None] = (0.0, None)
@@ -107,6 +109,7 @@ class Session:
         if spki == self._key.spki:
             raise Refused("the account key must not be the certificate's key as well (RFC 8555 section 11.1)")
         left_out: dict[Name, str] = {}
+        documents: dict[Name, ProblemDocument] = {}
         for _ in range(ROUNDS):
             orders = await self._signed_in()
             account = self._network.account_url
@@ -115,7 +118,8 @@ class Session:
                 chain = await orders.obtain(names, csr.public_bytes(Encoding.DER), replaces)
             except NamesDeclined as declined:
                 left_out |= declined.by_name
-                names = _without(names, left_out, required)
+                documents |= declined.documents
+                names = _without(names, left_out, required, documents)
             except OrderDead:
                 self._log.info(f"{names[0]}: an authorization ran out meanwhile; ordering anew")
             except Declined as declined:
@@ -124,7 +128,8 @@ class Session:
                 async with self._signing_in:
                     await self._account.replace(orders.directory, account)
             else:
-                return Issued(self._believed(chain, names, spki), csr.public_bytes(Encoding.PEM), left_out)
+                believed = self._believed(chain, names, spki)
+                return Issued(believed, csr.public_bytes(Encoding.PEM), left_out, documents)
         raise NotYet(
             f"{names[0]}: no certificate after ordering {ROUNDS} times; refused so far: {_listed(left_out)}"
         )
@@ -161,7 +166,7 @@ class Session:
         return Orders(
             network=self._network,
             directory=directory,
-            responder=self._responder,
+            solving=self._solving,
             clock=self._clock,
             thumbprint=self._key.thumbprint,
             profile=self._ca.profile,
@@ -180,11 +185,14 @@ class Session:
 
 
 def _without(
-    names: tuple[Name, ...], refused: Mapping[Name, str], required: Collection[Name]
+    names: tuple[Name, ...],
+    refused: Mapping[Name, str],
+    required: Collection[Name],
+    documents: Mapping[Name, ProblemDocument],
 ) -> tuple[Name, ...]:
     left = tuple(name for name in names if name not in refused)
     if not left or any(name in refused for name in required):
-        raise NameRefusals(f"the CA refused {_listed(refused)}", refused)
+        raise NameRefusals(f"the CA refused {_listed(refused)}", refused, documents)
     return left
 
 

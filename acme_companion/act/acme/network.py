@@ -45,11 +45,15 @@ class Unavailable(NotYet):
     """The CA was not reached, or `answered` that it is not well. `pause`: seconds that it asked for."""
 
     def __init__(
-        self, text: str, clock: Clock, pause: float | None = None, *, answered: bool = False
+        self, text: str, clock: Clock, answer: Answer | None = None, *, answered: bool = False
     ) -> None:
-        super().__init__(text, retry_at=None if pause is None else clock.now() + timedelta(seconds=pause))
-        self.pause = pause
         self.answered = answered
+        self.pause = answer.retry_after if answer else None
+        super().__init__(
+            text,
+            retry_at=None if self.pause is None else clock.now() + timedelta(seconds=self.pause),
+            rejection=Declined(answer).rejection if answer else None,
+        )
 
     @property
     def worth_waiting(self) -> bool:
@@ -108,9 +112,8 @@ class Network:
                 async with self._slots:
                     answer = await self._exchange(method, url, payload, by_key=by_key, accept=accept)
                 if answer.status >= 500:
-                    why = answer.problem().sentence
-                    text = f"{url}: the CA has trouble: {why}"
-                    raise Unavailable(text, self._clock, answer.retry_after, answered=True)
+                    why = answer.problem().advice
+                    raise Unavailable(f"{url}: the CA has trouble: {why}", self._clock, answer, answered=True)
                 if answer.status >= 300:
                     raise Declined(answer)
         return answer
@@ -138,7 +141,7 @@ class Network:
             return nonce
         if answer.status >= 300:
             why = answer.problem().sentence
-            raise Unavailable(f"{self.new_nonce_url}: {why}", self._clock, answer.retry_after)
+            raise Unavailable(f"{self.new_nonce_url}: {why}", self._clock, answer)
         raise NotYet(
             f"{self.new_nonce_url} gave something that is not an ACME answer: no usable Replay-Nonce"
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,10 +11,10 @@ from josepy.b64 import b64encode
 
 from acme_companion.act.acme.answer import Declined
 from acme_companion.act.acme.network import Unavailable
-from acme_companion.act.acme.proof import Proofs
+from acme_companion.act.acme.proof import NamesDeclined, Proofs
 from acme_companion.act.acme.waiting import Patience, together
 from acme_companion.decide.acme_answers import Authorization, authorization_of, order_of
-from acme_companion.decide.acme_problems import refused_names
+from acme_companion.decide.acme_problems import ProblemDocument, refused_names
 from acme_companion.problems import NotYet, Refused
 
 if TYPE_CHECKING:
@@ -24,18 +24,10 @@ if TYPE_CHECKING:
     from acme_companion.act.acme.network import Network
     from acme_companion.decide.acme_answers import Directory, Order
     from acme_companion.decide.names import Name
-    from acme_companion.ports import Clock, Responder
+    from acme_companion.ports import Clock, Solving
 
 PEM_CHAIN = "application/pem-certificate-chain"
 _ABOUT_REPLACES = frozenset({"alreadyReplaced", "conflict", "malformed", "unauthorized"})
-
-
-class NamesDeclined(Exception):
-    """The CA will not have some names; `by_name` has its sentence for each. Inside this package only."""
-
-    def __init__(self, by_name: Mapping[Name, str]) -> None:
-        super().__init__(", ".join(name.text for name in by_name))
-        self.by_name = dict(by_name)
 
 
 class OrderDead(Exception):
@@ -51,7 +43,7 @@ class Orders:
 
     network: Network
     directory: Directory
-    responder: Responder
+    solving: Solving
     clock: Clock
     thumbprint: str
     profile: str | None
@@ -66,18 +58,19 @@ class Orders:
         async with self.placing:
             url, order = await self._place(names, replaces)
         found = await together(self._authorization(one, names) for one in order.authorizations)
-        proofs = Proofs(self.network, self.responder, self.clock, self.thumbprint)
+        proofs = Proofs(self.network, self.solving, self.clock, self.thumbprint)
         authorizations = dict(zip(order.authorizations, found, strict=True))
-        self._check_offers(authorizations.values(), names)
-        with ExitStack() as undo:
-            await proofs.give(authorizations, undo)
+        challenges = proofs.to_meet(found, names)
+        async with AsyncExitStack() as undo:
+            if unseen := await proofs.give(challenges, undo):
+                await self._go_on_without(unseen, authorizations, proofs, names)
             order = await self._until(url, order, {"ready", "processing", "valid", "invalid"})
             if order.status not in {"ready", "processing", "valid", "invalid"}:
                 await self._give_up(authorizations, proofs)
-            # A lagging replica may have said "ready" too early, so the files stay until the CA has made up its mind.
+            # A lagging replica may have said "ready" too early, so all stays shown until the CA has made up its mind.
             order = await self._finalized(url, order, csr_der, names)
             if order.status == "invalid":
-                # Still with the files: the CA goes on checking the other names, and they shall not fail as well.
+                # Still shown: the CA goes on checking the other names, and they shall not fail as well.
                 await self._explain(order, authorizations, proofs, names)
         return await self._download(order)
 
@@ -118,18 +111,6 @@ class Orders:
             )
         return found
 
-    def _check_offers(self, authorizations: Iterable[Authorization], names: Sequence[Name]) -> None:
-        by_text = {name.text: name for name in names}
-        without = {
-            by_text[
-                one.name
-            ]: f"the CA offers no http-01 challenge for it, only {', '.join(one.offered) or 'none'}"
-            for one in authorizations
-            if one.status == "pending" and one.http01 is None
-        }
-        if without:
-            raise NamesDeclined(without)
-
     async def _until(self, url: str, order: Order, settled: Collection[str]) -> Order:
         """Poll the order; an unknown status, or one that a lagging replica gave, is as good as no news."""
         patience = Patience(self.clock, self.timeout)
@@ -140,6 +121,20 @@ class Orders:
                 break
         return order
 
+    async def _go_on_without(
+        self,
+        unseen: Mapping[Name, str],
+        authorizations: Mapping[str, Authorization],
+        proofs: Proofs,
+        names: Sequence[Name],
+    ) -> None:
+        """The order cannot be had, but the other names can: what they proved is valid for the next one."""
+        texts = {name.text for name in unseen}
+        others = {url: one for url, one in authorizations.items() if one.name not in texts}
+        settled = await proofs.outcome(others)
+        await proofs.withdraw({url: one for url, one in authorizations.items() if one.name in texts})
+        raise NamesDeclined({**unseen, **_failed(settled.values(), names)})
+
     async def _explain(
         self,
         order: Order,
@@ -149,14 +144,7 @@ class Orders:
     ) -> None:
         """An invalid order tells little: its authorizations say which names failed, and why."""
         settled = await proofs.outcome(authorizations)
-        by_text = {name.text: name for name in names}
-        by_name = {
-            by_text[one.name]: one.error.advice
-            if one.error
-            else f"the CA says that its authorization is {one.status}"
-            for one in settled.values()
-            if one.status == "invalid"
-        }
+        by_name = _failed(settled.values(), names)
         by_name |= refused_names(order.error, names) if order.error else {}
         if by_name:
             raise NamesDeclined(by_name)
@@ -205,6 +193,17 @@ class Orders:
                 f"{answer.url} gave something that is not a certificate chain (Content-Type '{kind[:60]}')"
             )
         return answer.body
+
+
+def _failed(authorizations: Iterable[Authorization], names: Sequence[Name]) -> dict[Name, str]:
+    by_text = {name.text: name for name in names}
+    return {
+        by_text[one.name]: one.error.advice
+        if one.error
+        else f"the CA says that its authorization is {one.status}"
+        for one in authorizations
+        if one.status == "invalid"
+    }
 
 
 def _by_name(declined: Declined, names: Sequence[Name]) -> NamesDeclined | Declined:
