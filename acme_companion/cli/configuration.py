@@ -9,12 +9,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from acme_companion.decide.settings.env_file import MOST_BYTES, EnvFile, parse_bytes
+from acme_companion.decide.settings.accounts import PRIVATE_VOLUME
+from acme_companion.decide.settings.env_file import MOST_BYTES, MOST_LINE_CHARACTERS, EnvFile, parse_bytes
 from acme_companion.decide.settings.read import read, volume
 from acme_companion.decide.settings.variables import SETTINGS
 from acme_companion.problems import SettingsWrong
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from acme_companion.decide.settings import Settings
 
 ENV_FILES = ("/etc/acme-companion/mail.conf", "mail.conf")
@@ -23,7 +26,12 @@ DOCKER_SOCKET = Path("/var/run/docker.sock")
 
 def load_settings(env_file: str | None) -> Settings:
     """The settings of the environment and the env file; raises `SettingsWrong`."""
-    settings = read(os.environ, _env_file(env_file), docker_socket_exists=DOCKER_SOCKET.exists())  # noqa: TID251 - the door
+    settings = read(
+        _with_secret_files(os.environ),  # noqa: TID251 - the door
+        _env_file(env_file),
+        docker_socket_exists=DOCKER_SOCKET.exists(),
+        private_volume_exists=Path(PRIVATE_VOLUME).is_dir(),
+    )
     if settings.ca.ca_bundle:
         _check_bundle(settings.ca.ca_bundle)
     return settings
@@ -36,6 +44,27 @@ def load_volume(env_file: str | None) -> str:
     except SettingsWrong:
         file = None
     return volume(os.environ, file)  # noqa: TID251 - the door
+
+
+def _with_secret_files(environment: Mapping[str, str]) -> Mapping[str, str]:
+    """The environment, with the content of the file that `<secret>_FILE` names (a Docker secret) as that secret."""
+    names = [one.name for one in SETTINGS if one.secret and environment.get(f"{one.name}_FILE")]
+    return {**environment, **{name: _secret(name, environment) for name in names}}
+
+
+def _secret(name: str, environment: Mapping[str, str]) -> str:
+    path = environment[f"{name}_FILE"]
+    if environment.get(name):
+        raise SettingsWrong([f"environment: {name} and {name}_FILE are both set: set one of them"])
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(MOST_LINE_CHARACTERS + 1).decode().removesuffix("\n").removesuffix("\r")
+    except OSError as problem:
+        raise SettingsWrong(
+            [f"environment: {name}_FILE: {path} cannot be read: {problem.strerror}"]
+        ) from None
+    except UnicodeDecodeError:
+        raise SettingsWrong([f"environment: {name}_FILE: {path} is not UTF-8"]) from None
 
 
 def _check_bundle(path: str) -> None:

@@ -83,3 +83,21 @@ def test_health_without_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("VOLUME", str(tmp_path))
 
     assert main(["--env-file", str(tmp_path / "away.conf"), "health"]) == 0
+
+
+def test_secrets_from_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A Docker secret is a file; `<setting>_FILE` names it. A trailing line end is not part of it."""
+    (tmp_path / "password").write_text("canary-in-a-file\n")
+    monkeypatch.setenv("MAILCOW_HOSTNAME", "mail.example.org")
+    monkeypatch.setenv("REDISPASS_FILE", str(tmp_path / "password"))
+    found = load_settings(None).redis
+    assert found
+    assert found.password.reveal() == "canary-in-a-file"
+
+    monkeypatch.setenv("REDISPASS", "another")
+    with pytest.raises(SettingsWrong, match="REDISPASS and REDISPASS_FILE are both set"):
+        load_settings(None)
+    monkeypatch.delenv("REDISPASS")
+    monkeypatch.setenv("REDISPASS_FILE", "/nowhere")
+    with pytest.raises(SettingsWrong, match="/nowhere cannot be read"):
+        load_settings(None)

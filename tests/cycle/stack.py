@@ -71,7 +71,7 @@ class Stack:
             "CA_BUNDLE": str(self.proxy.ca_bundle),
             "ACME_PROFILE": PROFILE,
             "ORDERS_AT_ONCE": "1",  # Pebble itself can stop for good when more are placed at the same moment
-            "KEY_TYPE": "ec256",
+            "ACME_KEY_TYPE": "ec256",
             "HTTP01_MODE": "standalone",
             "HTTP01_PORT": str(self.ca.http_port),
             "CHECK_HTTP_PORT": str(self.ca.http_port),

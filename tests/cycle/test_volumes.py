@@ -65,7 +65,7 @@ async def test_the_example_pair_is_replaced(stack: Stack):
 @pytest.mark.parametrize("sni", ["n", "y"])
 async def test_a_volume_of_mailcow_is_taken_over(stack: Stack, sni: str):
     """Nothing is issued while its certificates are good; when they are due, its key and its account are used."""
-    stack.environment |= {"ENABLE_SSL_SNI": sni, "KEY_TYPE": "rsa2048"}
+    stack.environment |= {"ENABLE_SSL_SNI": sni, "ACME_KEY_TYPE": "rsa2048"}
     lineages = (stack.host, stack.imap) if sni == "y" else (f"{stack.host} {stack.imap}",)
     mailcow_volume.with_sni(stack.volume, *lineages, days_left=60)
     account = (stack.volume / "acme/account.pem").read_bytes()

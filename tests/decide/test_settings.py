@@ -132,7 +132,7 @@ def test_another_ca() -> None:
         CA_BUNDLE="/etc/ca.pem",
         ACME_ACCOUNT_EMAIL="postmaster@Example.ORG",
         ACME_PROFILE="shortlived",
-        KEY_TYPE="EC256",
+        ACME_KEY_TYPE="EC256",
         ORDERS_AT_ONCE="8",
         ISSUE_TIMEOUT="1.5",
         MAX_NAMES_PER_CERTIFICATE="25",
@@ -201,7 +201,7 @@ def test_standalone() -> None:
 
 def test_environment_wins() -> None:
     """A value that differs in both is said, without the value; one that is the same is not."""
-    known = from_file("ENABLE_SSL_SNI=n\nKEY_TYPE=ec256\n", ENABLE_SSL_SNI="y", KEY_TYPE="ec256")
+    known = from_file("ENABLE_SSL_SNI=n\nACME_KEY_TYPE=ec256\n", ENABLE_SSL_SNI="y", ACME_KEY_TYPE="ec256")
 
     assert (known.naming.sni, known.warnings) == (
         True,

@@ -134,7 +134,7 @@ DBUSER=mailcow
             f"me:{CANARY}@redis:6379",
             "may not hold a user, a password or an @ (the value is not shown here)",
         ),
-        ("KEY_TYPE", "dsa", "'dsa' is not one of rsa2048, rsa3072, rsa4096, ec256, ec384"),
+        ("ACME_KEY_TYPE", "dsa", "'dsa' is not one of rsa2048, rsa3072, rsa4096, ec256, ec384"),
         ("HTTP01_MODE", "proxy", "'proxy' is not one of webroot, standalone"),
         ("VOLUME", "acme", "'acme' is not an absolute path: begin it with /"),
         ("WEBROOT", "/var/../etc", "'/var/../etc' contains ..: write the path without it"),

@@ -55,7 +55,7 @@ def test_example_lacks_the_host_name_only() -> None:
 def test_every_setting_is_read() -> None:
     """A setting in the table that nobody reads would be a promise not kept: each default is asked for by name."""
     source = "".join(
-        (ROOT / "acme_companion/decide/settings" / file).read_text() for file in ("read.py", "stack.py")
+        (ROOT / "acme_companion/decide/settings" / file).read_text() for file in ("read.py", "stack.py", "accounts.py")
     )
     ports = {"HTTP_PORT", *(v.name for v in SETTINGS if re.fullmatch(r"[A-Z]+_PORT", v.name))}
 

@@ -57,8 +57,12 @@ def test_docker_host(text: str, socket_exists: bool, reached: str) -> None:
         pytest.param("auto", "", False, "https://dockerapi", id="auto is what is there"),
         pytest.param("auto", "none", True, "none", id="auto is what DOCKER_HOST says"),
         pytest.param("docker", "", False, "unix:///var/run/docker.sock", id="Docker means its socket"),
-        pytest.param("docker", "tcp://proxy:2375", False, "tcp://proxy:2375", id="or the proxy that is named"),
-        pytest.param("dockerapi", "", True, "https://dockerapi", id="the gateway, although there is a socket"),
+        pytest.param(
+            "docker", "tcp://proxy:2375", False, "tcp://proxy:2375", id="or the proxy that is named"
+        ),
+        pytest.param(
+            "dockerapi", "", True, "https://dockerapi", id="the gateway, although there is a socket"
+        ),
         pytest.param("DockerAPI", "https://gate:8443", True, "https://gate:8443", id="the gateway elsewhere"),
         pytest.param("none", "tcp://proxy:2375", True, "none", id="none is none, wherever Docker is"),
     ],

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from acme_companion.decide.names import Name, quoted
 from acme_companion.decide.settings import Ca, Checks, Http01, Http01Mode, KeyType, Naming, Settings, values
+from acme_companion.decide.settings.accounts import external_account, private_volume
 from acme_companion.decide.settings.source import Source
 from acme_companion.decide.settings.stack import database, deployment, redis
 from acme_companion.problems import SettingsWrong
@@ -27,15 +28,21 @@ _NOT_SET = Name("not-set.invalid")
 
 
 def read(
-    environment: Mapping[str, str], env_file: EnvFile | None = None, *, docker_socket_exists: bool = True
+    environment: Mapping[str, str],
+    env_file: EnvFile | None = None,
+    *,
+    docker_socket_exists: bool = True,
+    private_volume_exists: bool = False,
 ) -> Settings:
     """The settings; the environment wins over the file. Raises `SettingsWrong` with every complaint.
 
     `docker_socket_exists`: whether there is a `/var/run/docker.sock`, which decides what an empty DOCKER_HOST means.
+    `private_volume_exists`: the same for `/var/lib/acme-private` and PRIVATE_VOLUME.
     """
     source = Source(environment, env_file)
     skip_acme = source.get("SKIP_LETS_ENCRYPT", values.yes)
     naming = _naming(source, skip_acme=skip_acme)
+    private, move_account_key = private_volume(source, is_mounted=private_volume_exists)
     settings = Settings(
         naming=naming,
         ca=_ca(source),
@@ -49,6 +56,8 @@ def read(
         deployment=deployment(source, naming.hostname, docker_socket_exists=docker_socket_exists),
         redis=redis(source),
         volume=source.get("VOLUME", values.path),
+        private_volume=private,
+        move_account_key=move_account_key,
         example_volume=source.get("EXAMPLE_VOLUME", values.path),
         skip_acme=skip_acme,
         time_zone=_time_zone(source),
@@ -140,7 +149,9 @@ def _ca(source: Source) -> Ca:
         contact=source.get("ACME_ACCOUNT_EMAIL", values.contact),
         profile=source.get("ACME_PROFILE", values.optional(values.profile)),
         ca_bundle=source.get("CA_BUNDLE", values.optional(values.path)),
-        key_type=source.get("KEY_TYPE", values.choice(KeyType)),
+        key_type=source.get("ACME_KEY_TYPE", values.choice(KeyType)),
+        account_key_type=source.get("ACME_ACCOUNT_KEY_TYPE", values.choice(KeyType)),
+        external_account=external_account(source),
         orders_at_once=source.get("ORDERS_AT_ONCE", values.whole(1, 50)),
         timeout=source.get("ISSUE_TIMEOUT", values.seconds(1, 86400)),
     )

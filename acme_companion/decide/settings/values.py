@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from acme_companion.decide.names import Name, NameRefused, prefix, quoted
-from acme_companion.decide.settings import HostPort
+from acme_companion.decide.settings import HostPort, Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +25,7 @@ _DECIMAL = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
 _LOCAL_PART = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}")
 _PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
+_MAC_KEY = re.compile(r"[A-Za-z0-9_-]{11,1024}")
 _PROFILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -262,6 +263,26 @@ def project(text: str) -> str:
     if not _PROJECT.fullmatch(text):
         raise ValueRefused(f"{quoted(text)} is not a Compose project: only a-z, 0-9, - and _ may stand in it")
     return text
+
+
+def key_id(text: str) -> str:
+    """A key identifier, which CAs give in ASCII (RFC 8555 section 7.3.4)."""
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueRefused(
+            f"{quoted(text)} is not a key id: it contains a blank or a character that is not ASCII"
+        )
+    return text
+
+
+def mac_key(text: str) -> Secret:
+    """A key in base64url (padded or not; plain base64 is understood as well), without its padding."""
+    bare = text.strip().rstrip("=").replace("+", "-").replace("/", "_")
+    # The value is not shown. A remainder of one character is never base64: a character was lost.
+    if not _MAC_KEY.fullmatch(bare) or len(bare) % 4 == 1:
+        raise ValueRefused(
+            "is not a key in base64url: copy it whole from the CA's site (the value is not shown here)"
+        )
+    return Secret(bare)
 
 
 def profile(text: str) -> str:

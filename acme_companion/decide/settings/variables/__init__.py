@@ -37,5 +37,7 @@ def nearest(key: str) -> str | None:
     """The setting that `key` is a misspelling of, or None: it is one, or it is none of our business."""
     if key in _KNOWN or key in IGNORED:
         return None
+    if f"ACME_{key.upper()}" in _KNOWN:
+        return f"ACME_{key.upper()}"
     found = difflib.get_close_matches(key.upper(), _KNOWN, n=1, cutoff=_CLOSE)
     return found[0] if found else None

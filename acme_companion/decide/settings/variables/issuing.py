@@ -38,10 +38,42 @@ CA = Theme(
             "empty leaves the choice to the CA",
         ),
         Variable(
-            "KEY_TYPE",
+            "ACME_EAB_KID",
+            "",
+            "The key id of your account at the CA's own site, for CAs that register no other accounts (external account binding).",
+            "none, as Let's Encrypt needs none",
+        ),
+        Variable(
+            "ACME_EAB_HMAC_KEY",
+            "",
+            "The HMAC key that belongs to ACME_EAB_KID, in base64url as the CA's site shows it. Only needed to register.",
+            "none, as secrets have none",
+            secret=True,
+        ),
+        Variable(
+            "ACME_KEY_TYPE",
             "rsa2048",
             "The kind of a new private key: rsa2048, rsa3072, rsa4096, ec256 or ec384. An existing key is always kept.",
             "the one choice that every old mail server can talk to",
+        ),
+        Variable(
+            "ACME_ACCOUNT_KEY_TYPE",
+            "ec256",
+            "The kind of a new account key, as ACME_KEY_TYPE. An existing key is always kept.",
+            "all CAs take it, and a request costs next to nothing; acme-tiny, which is in mailcow's container, needs an RSA key",
+        ),
+        Variable(
+            "ACME_FALLBACK_EAB_KID",
+            "",
+            "As ACME_EAB_KID, for the second CA.",
+            "none, as not every CA needs one",
+        ),
+        Variable(
+            "ACME_FALLBACK_EAB_HMAC_KEY",
+            "",
+            "As ACME_EAB_HMAC_KEY, for the second CA.",
+            "none, as secrets have none",
+            secret=True,
         ),
         Variable(
             "CA_BUNDLE",
