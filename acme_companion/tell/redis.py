@@ -12,7 +12,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from acme_companion.tell.log import one_line
+from acme_companion.tell.log import LOGGER, one_line
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -29,12 +29,14 @@ _LINES_AT_ONCE = 100
 class RedisHandler(logging.Handler):
     """Passes log lines on from a thread of its own: Redis may be slow or down, certificates go on.
 
-    While Redis is down the newest lines wait for it; the others are in the container's log all the same.
+    While Redis is down the newest lines wait for it; the others are in the container's log all the same. That it is down
+    is one warning, and that it is back one line.
     """
 
     def __init__(self, settings: Redis, hostname: str, limit: float = LIMIT) -> None:
         super().__init__()
         self._hostname = hostname
+        self._server = settings.server
         self._log_lines = settings.log_lines
         self._limit = limit
         self._client = redis.Redis(
@@ -75,7 +77,7 @@ class RedisHandler(logging.Handler):
 
     def _pass_on(self) -> None:
         with self._client:
-            reached = True
+            reached, warned = True, False
             while True:
                 with self._changed:
                     if not self._waiting() or not reached:
@@ -83,15 +85,30 @@ class RedisHandler(logging.Handler):
                             return
                         self._changed.wait(_TRY_AGAIN_AFTER if self._waiting() else None)
                     lines, failed_at = tuple(self._lines)[:_LINES_AT_ONCE], self._failed_at
-                if lines or failed_at:
-                    reached = self._send(lines, failed_at)
+                if not lines and not failed_at:
+                    continue
+                because = self._send(lines, failed_at)
+                reached = not because
                 if reached:
                     self._forget(lines, failed_at)
+                if reached == warned:
+                    self._say(because)
+                    warned = not reached
 
     def _waiting(self) -> bool:
         return bool(self._lines or self._failed_at)
 
-    def _send(self, lines: tuple[str, ...], failed_at: str) -> bool:
+    def _say(self, because: str) -> None:
+        # Not under our own lock: this line comes back to us through `emit`.
+        if because:
+            LOGGER.warning(
+                f"Redis at {self._server}: {because}; mailcow's log and watchdog hear of us when that is mended, certificates go on"
+            )
+        else:
+            LOGGER.info(f"Redis at {self._server} takes our lines again")
+
+    def _send(self, lines: tuple[str, ...], failed_at: str) -> str:
+        """Why they could not be passed on, empty when they were."""
         try:
             with self._client.pipeline(transaction=False) as batch:
                 if failed_at:
@@ -99,10 +116,21 @@ class RedisHandler(logging.Handler):
                 if lines:
                     batch.lpush("ACME_LOG", *lines)
                     batch.ltrim("ACME_LOG", 0, self._log_lines - 1)
-                batch.execute()
-        except (redis.RedisError, OSError):
-            return False
-        return True
+                # Not raised there: redis-py would put the whole command, our line, into the error's text.
+                answers = batch.execute(raise_on_error=False)
+            for refused in (one for one in answers if isinstance(one, Exception)):
+                raise refused
+        except redis.AuthenticationError as problem:
+            return f"it does not let us in ({one_line(str(problem))}): look at REDISPASS"
+        except redis.ReadOnlyError:
+            return "it is a replica that takes no lines: set REDIS_SLAVEOF_IP to its master"
+        except redis.TimeoutError:
+            return f"no answer within {self._limit:g} s"
+        except (redis.ConnectionError, OSError) as problem:
+            return f"it cannot be reached ({one_line(str(problem))})"
+        except redis.RedisError as problem:
+            return f"it refuses our lines ({one_line(str(problem))})"
+        return ""
 
     def _forget(self, lines: tuple[str, ...], failed_at: str) -> None:
         with self._changed:

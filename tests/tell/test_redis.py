@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
+import re
 import socket
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from acme_companion.decide.settings import HostPort, Redis, Secret
 from acme_companion.tell import redis as module
+from acme_companion.tell.log import LOGGER
 from acme_companion.tell.redis import RedisHandler
 from tests.bed.process import LOOPBACK, free_port, wait_until
 from tests.bed.redis_server import RedisServer
@@ -19,6 +21,8 @@ from tests.builders import DAY, HOST, NOW
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import redis
 
 PASSWORD = "s3cr3t pässword"
 LIMIT = 10
@@ -149,6 +153,91 @@ def test_redis_that_comes_up_later(monkeypatch):
             assert wait_until(lambda: client.llen("ACME_LOG") == 1, LIMIT)
             assert client.lrange("ACME_LOG", 0, -1) == [line("early")]
             assert client.get("ACME_FAIL_TIME") == str(int(NOW.timestamp())).encode()
+
+
+@pytest.fixture
+def said():
+    """What the handler itself told the log."""
+    lines: list[tuple[str, str]] = []
+
+    class Listener(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            lines.append((record.levelname, record.getMessage()))
+
+    listener, level = Listener(), LOGGER.level
+    LOGGER.addHandler(listener)
+    LOGGER.setLevel(logging.INFO)
+    yield lines
+    LOGGER.removeHandler(listener)
+    LOGGER.setLevel(level)
+
+
+def test_down_is_one_warning_and_back_is_one_line(monkeypatch, said):
+    """However many lines wait meanwhile, and however often it is tried."""
+    monkeypatch.setattr(module, "_TRY_AGAIN_AFTER", 0.05)
+    port = free_port()
+    with handling(port) as handler:
+        for number in range(20):
+            handler.emit(record(f"line {number}"))
+            assert wait_until(lambda: said, LIMIT)
+        with RedisServer(PASSWORD, port) as late, late.client() as client:
+            assert wait_until(lambda: len(said) > 1, LIMIT)
+            assert client.llen("ACME_LOG") == 5
+
+    [warning, back] = said
+    assert warning[0] == "WARNING"
+    assert re.fullmatch(
+        rf"Redis at 127.0.0.1:{port}: it cannot be reached \(.*refused.*\); mailcow's log and watchdog hear of us when that is "
+        "mended, certificates go on",
+        warning[1],
+    )
+    assert back == ("INFO", f"Redis at 127.0.0.1:{port} takes our lines again")
+
+
+def wrong_password(_: redis.Redis) -> dict[str, Any]:
+    return {"password": "wrong pässword"}
+
+
+def no_password(_: redis.Redis) -> dict[str, Any]:
+    return {"password": ""}
+
+
+def replica(client: redis.Redis) -> dict[str, Any]:
+    client.replicaof(LOOPBACK, free_port())
+    return {}
+
+
+def another_type(client: redis.Redis) -> dict[str, Any]:
+    client.set("ACME_LOG", "no list")
+    return {}
+
+
+def silence(client: redis.Redis) -> dict[str, Any]:
+    client.client_pause(2000)
+    return {"limit": 0.2}
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        (wrong_password, r"it does not let us in \(.*\): look at REDISPASS"),
+        (no_password, r"it does not let us in \(.*\): look at REDISPASS"),
+        (replica, "it is a replica that takes no lines: set REDIS_SLAVEOF_IP to its master"),
+        (another_type, r"it refuses our lines \(.*wrong kind of value\)"),
+        (silence, r"no answer within 0.2 s"),
+    ],
+)
+def test_why_it_takes_no_lines(server, client, said, fault, says):
+    """One warning with what to do; nothing of the line that waits stands in it."""
+    with handling(server.port, **fault(client)) as handler:
+        handler.emit(record("a line that waits"))
+        assert wait_until(lambda: said, LIMIT)
+    client.client_unpause()
+    client.replicaof("NO", "ONE")
+
+    assert [level for level, _ in said] == ["WARNING"]
+    assert re.match(f"Redis at 127.0.0.1:{server.port}: {says}; mailcow's log", said[0][1]), said
+    assert "a line that waits" not in said[0][1]
 
 
 def test_redis_that_goes_and_comes_back(monkeypatch, server, client):

@@ -73,7 +73,7 @@ def grace(document: object) -> int:
 
 
 def _https_port(document: object) -> int:
-    """mailcow tells nginx's container alone which port it has moved HTTPS to."""
+    """The port that HTTPS was moved to: mailcow tells nginx's container alone."""
     environment = mapping(document, "Config").get("Env")
     for entry in environment if isinstance(environment, list) else ():
         name, _, value = str(entry).partition("=")
