@@ -1,4 +1,4 @@
-"""Names: what may stand in a certificate. `Name.parse` is the only door, and it refuses completely."""
+"""Names: what may stand in a certificate. `Name.parse` and `Name.parse_address` are the only doors, and refuse completely."""
 
 from __future__ import annotations
 
@@ -34,9 +34,10 @@ def quoted(text: str) -> str:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Name:
-    """A fully qualified host name, or a wildcard of one, as it stands in a certificate (RFC 5280, RFC 9525).
+    """A fully qualified host name, a wildcard of one, or an IP address, as it stands in a certificate (RFC 5280, RFC 9525).
 
-    `text` is lower case, A-labels only, without a final dot.
+    `text` is lower case, A-labels only, without a final dot; an address is in its canonical form (RFC 5952), as RFC 8738
+    wants it in an order.
     """
 
     text: str
@@ -56,9 +57,36 @@ class Name:
             raise NameRefused(f"{quoted(text)} is longer than {_MOST_BYTES} bytes")
         return cls(f"*.{ascii_host}" if wildcard else ascii_host)
 
+    @classmethod
+    def parse_address(cls, text: str) -> Self:
+        """Accept an IP address, in brackets too; raise `NameRefused` for anything else, and for one with a zone."""
+        bare = text.strip(" ")
+        bracketed = bare.startswith("[") and bare.endswith("]")
+        try:
+            address = ipaddress.IPv6Address(bare[1:-1]) if bracketed else ipaddress.ip_address(bare)
+        except ValueError:
+            raise NameRefused(f"{quoted(text)} is not an IP address") from None
+        if "%" in bare:
+            raise NameRefused(f"{quoted(text)} has a zone, which means nothing to anybody else")
+        return cls.of_address(address)
+
+    @classmethod
+    def of_address(cls, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> Self:
+        return cls(str(address))
+
     @property
     def is_wildcard(self) -> bool:
         return self.text.startswith("*.")
+
+    @property
+    def is_address(self) -> bool:
+        """Whether this is an IP address (identifier type `ip` of RFC 8738): no host name has a colon or ends in a number."""
+        return ":" in self.text or self.text.rpartition(".")[2].isdigit()
+
+    @property
+    def address(self) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+        """The IP address that this is, None for a host name."""
+        return ipaddress.ip_address(self.text) if self.is_address else None
 
     @property
     def host(self) -> str:
@@ -67,13 +95,13 @@ class Name:
 
     @property
     def directory(self) -> str:
-        """The directory of a lineage with this first name, below the volume."""
-        return self.text.replace("*.", "wildcard_.", 1)
+        """The directory of a lineage with this first name, below the volume; no two names have the same."""
+        return self.text.replace("*.", "wildcard_.", 1).replace(":", "-")
 
     def covers(self, other: Name) -> bool:
         """Whether a certificate for this name serves `other` (RFC 9525: the whole first label, one label only)."""
         below = self.is_wildcard and not other.is_wildcard and self.host == other.text.partition(".")[2]
-        return below or self == other
+        return (below and not other.is_address) or self == other
 
     def under(self, prefix: str) -> Name:
         """`prefix.this`; raises `NameRefused` when that is not a name."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING
 
 from cryptography import x509
@@ -77,7 +78,7 @@ def leaf_of(chain_pem: bytes) -> x509.Certificate:
 
 
 def certificate_of(leaf: x509.Certificate) -> Certificate:
-    """The facts of a leaf. Names that this project would refuse (IP addresses, odd entries) are left out; raises `NotAPair`."""
+    """The facts of a leaf. Names that this project would refuse (odd entries) are left out; raises `NotAPair`."""
     try:
         return Certificate(
             names=_names(leaf),
@@ -145,4 +146,7 @@ def _names(leaf: x509.Certificate) -> tuple[Name, ...]:
             found.append(Name.parse(text))
         except NameRefused:
             continue
+    addresses = extension.value.get_values_for_type(x509.IPAddress)
+    # A network stands in name constraints only.
+    found += [Name.of_address(one) for one in addresses if isinstance(one, IPv4Address | IPv6Address)]
     return tuple(found)

@@ -178,3 +178,44 @@ def test_prefix_refused(text: str) -> None:
 def test_prefix() -> None:
     """`IMAP.*` stands for imap on every mail domain."""
     assert prefix("IMAP.*") == "imap"
+
+
+@pytest.mark.parametrize(
+    ("text", "canonical", "directory"),
+    [
+        pytest.param("192.0.2.1", "192.0.2.1", "192.0.2.1", id="IPv4"),
+        pytest.param(
+            " 2001:DB8:0:0::1 ", "2001:db8::1", "2001-db8--1", id="IPv6 becomes canonical (RFC 5952)"
+        ),
+        pytest.param("[2001:db8::1]", "2001:db8::1", "2001-db8--1", id="the brackets of a URL go"),
+    ],
+)
+def test_addresses(text: str, canonical: str, directory: str) -> None:
+    """STANDARDS I-1: an IP address is an identifier of its own kind, and no host name has its directory."""
+    name = Name.parse_address(text)
+
+    assert (name.text, name.directory, name.is_address) == (canonical, directory, True)
+    assert str(name.address) == canonical
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "mail.example.org", "127.1", "0x7f.1", "[192.0.2.1]", "192.0.2.1.", "fe80::1%eth0", "::g", "1"],
+)
+def test_no_addresses(text: str) -> None:
+    """What only looks like an address is none, and neither is one with a zone."""
+    with pytest.raises(NameRefused):
+        Name.parse_address(text)
+
+
+@given(NAME_LIKE)
+def test_no_host_name_is_an_address(text: str) -> None:
+    """What `parse` gives is never taken for an address."""
+    name = parsed(text)
+    assert name is None or (not name.is_address and name.address is None)
+
+
+def test_no_wildcard_covers_an_address() -> None:
+    """RFC 9525: a wildcard stands for one label of a host name."""
+    assert not Name("*.0.2.1").covers(Name.parse_address("192.0.2.1"))
+    assert not Name.parse("*.example.com").covers(Name.parse("mail.example.co"))
