@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from acme_companion.decide.names import Name
     from acme_companion.decide.pair import Pair
     from acme_companion.decide.renewal import RenewalAdvice
-    from acme_companion.decide.settings import ChallengeType
+    from acme_companion.decide.settings import Ca, ChallengeType
 
 
 class Clock(Protocol):
@@ -56,7 +56,7 @@ class Log(Protocol):
 
 
 class Responder(Protocol):
-    """Serves http-01 challenge files (RFC 8555 section 8.3) and our own probe file."""
+    """Serves files below `/.well-known/acme-challenge/`: those of http-01 (RFC 8555 section 8.3) and our own probe."""
 
     def present(self, token: str, content: str) -> None:
         """Make `content` available at `/.well-known/acme-challenge/<token>`; returns quickly; raises `NotYet`."""
@@ -70,13 +70,15 @@ class Proof:
     """What the CA wants to be shown for one name: everything that a solver needs to know of a challenge.
 
     `name`: as it was ordered, a wildcard with its `*.`. `key_authorization` (RFC 8555 section 8.1) and `token` are
-    empty for dns-persist-01, which has neither. `account_uri`: our account there.
+    empty for dns-persist-01, which has neither. `account_uri`: our account there. `issuers`: the domain names of
+    the CA for the record of dns-persist-01, empty for every other type.
     """
 
     name: Name
     token: str
     key_authorization: str
     account_uri: str
+    issuers: tuple[str, ...] = ()
 
 
 class Solver(Protocol):
@@ -196,7 +198,11 @@ class ProbeFile:
 
 @dataclass(frozen=True)
 class World:
-    """All doors at once. A door with one implementation is a function."""
+    """All doors at once. A door with one implementation is a function.
+
+    `responding` serves the probe; `solving` opens what the challenges of these names need, and nothing else.
+    `authority`: a session with this CA, with what is known of it and the PEM of our account key there.
+    """
 
     clock: Clock
     dice: Dice
@@ -204,8 +210,9 @@ class World:
     store: Store
     siblings: Siblings
     responding: Callable[[], AbstractAsyncContextManager[Responder]]
+    solving: Callable[[Collection[Name]], AbstractAsyncContextManager[Solving]]
     directory: Callable[[], Awaitable[Authority | Unanswered]]
-    authority: Callable[[Authority, bytes, Responder], AbstractAsyncContextManager[CertificateAuthority]]
+    authority: Callable[[Ca, Authority, bytes, Solving], AbstractAsyncContextManager[CertificateAuthority]]
     mail_domains: Callable[[], Awaitable[MailDomains]]
     own_addresses: Callable[[OwnAddresses], Awaitable[OwnAddresses]]
     look_at_names: Callable[

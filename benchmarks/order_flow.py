@@ -14,17 +14,19 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from acme_companion.act.acme.authority import open_authority
-from acme_companion.act.challenges.http01 import responding
+from acme_companion.act.challenges.http01 import Http01Solver, responding
+from acme_companion.act.challenges.solving import SolverByName
 from acme_companion.decide.memory import Authority
 from acme_companion.decide.names import Name
-from acme_companion.decide.settings import Ca, Http01, Http01Mode
+from acme_companion.decide.settings import Ca, ChallengeType, Http01, Http01Mode
 from benchmarks import bound
 from benchmarks.challenge_server import ChallengeServer
 from benchmarks.connections import Connections
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
+    from acme_companion.ports import Responder, Solving
     from benchmarks.stage import Stage
 
 ORDERS_AT_ONCE = 2
@@ -108,7 +110,9 @@ class OrderFlows:
         parsed = [tuple(Name.parse(name) for name in names) for names in orders]
         async with (
             responding(Http01(Http01Mode.STANDALONE, port=stage.http_port), clock) as responder,
-            open_authority(ca, clock, Silence(), self._remembered, account_key, responder) as session,
+            open_authority(
+                ca, clock, Silence(), self._remembered, account_key, _over_http(responder, parsed)
+            ) as session,
         ):
             self._remembered = await session.knowledge()
             started = Took.now()
@@ -116,6 +120,11 @@ class OrderFlows:
             took = started.since()
         await asyncio.sleep(SETTLE)
         return took
+
+
+def _over_http(responder: Responder, orders: Iterable[Iterable[Name]]) -> Solving:
+    solver = Http01Solver(responder)
+    return SolverByName({name: (ChallengeType.HTTP_01, solver) for names in orders for name in names})
 
 
 def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:

@@ -44,17 +44,14 @@ def ca() -> Iterator[Pebble]:
 async def account_key(ca: Pebble, tmp_path: Path) -> Path:
     """The key of an account that the CA knows."""
     from acme_companion.act.acme.authority import open_authority
-    from acme_companion.act.challenges.http01 import responding
-    from acme_companion.decide.settings import Http01, Http01Mode
+    from acme_companion.act.challenges.solving import SolverByName
 
     settings = Ca(ca.directory_url, ca_bundle=str(ca.ca_bundle))
     path = tmp_path / "account.pem"
     path.write_bytes(new_key())
-    mode = Http01(Http01Mode.STANDALONE, port=free_port())
-    async with (
-        responding(mode, RealClock()) as responder,
-        open_authority(settings, RealClock(), HeardLog(), NEW, path.read_bytes(), responder) as session,
-    ):
+    async with open_authority(
+        settings, RealClock(), HeardLog(), NEW, path.read_bytes(), SolverByName({})
+    ) as session:
         await session.knowledge()
     return path
 

@@ -12,6 +12,7 @@ import aiohttp
 
 from acme_companion.act.acme.proxies import proxy_for
 from acme_companion.act.challenges.http01 import responding
+from acme_companion.act.challenges.solving import solving
 from acme_companion.act.siblings import open_siblings
 from acme_companion.act.siblings.own_container import own_container_id
 from acme_companion.act.store.volume import Volume
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from acme_companion.decide.facts import Sibling
     from acme_companion.decide.memory import Authority
     from acme_companion.decide.settings import Ca, Settings
-    from acme_companion.ports import CertificateAuthority, Clock, Log, Responder, Siblings
+    from acme_companion.ports import CertificateAuthority, Clock, Log, Siblings, Solving
 
 
 def trust(settings: Settings) -> ssl.SSLContext:
@@ -46,12 +47,12 @@ def trust(settings: Settings) -> ssl.SSLContext:
 
 
 def _open_authority(
-    ca: Ca, clock: Clock, log: Log, remembered: Authority, account_key: bytes, responder: Responder
+    clock: Clock, log: Log, ca: Ca, remembered: Authority, account_key: bytes, solving: Solving
 ) -> AbstractAsyncContextManager[CertificateAuthority]:
     # The ACME library is a slow import, and most cycles have nothing to ask a CA.
     from acme_companion.act.acme.authority import open_authority
 
-    return open_authority(ca, clock, log, remembered, account_key, responder)
+    return open_authority(ca, clock, log, remembered, account_key, solving)
 
 
 class _Siblings:
@@ -88,10 +89,11 @@ async def open_world(
             ),
             siblings=_Siblings(lambda: open_siblings(settings.deployment, clock, log, own_container_id())),
             responding=partial(responding, settings.http01, clock),
+            solving=partial(solving, settings, clock),
             directory=lambda: directory(
                 session, ca_trust(), settings.ca.directory_url, proxy=proxy_for(settings.ca.directory_url)
             ),
-            authority=partial(_open_authority, settings.ca, clock, log),
+            authority=partial(_open_authority, clock, log),
             mail_domains=partial(mail_domains, settings.naming, settings.database),
             own_addresses=partial(own_addresses, settings.checks),
             look_at_names=partial(look_at_names, settings.checks),

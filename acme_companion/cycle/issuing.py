@@ -31,7 +31,11 @@ async def issue(settings: Settings, world: World, plan: Plan, memory: Memory) ->
         world.store.write_probe()
         account_key = world.store.account_key()
         known = memory.authorities.get(settings.ca.directory_url, Authority())
-        async with world.responding() as responder, world.authority(known, account_key, responder) as ca:
+        names = {name for step in plan.issues for name in step.lineage.names}
+        async with (
+            world.solving(names) as solving,
+            world.authority(settings.ca, known, account_key, solving) as ca,
+        ):
             # A new RSA key takes a second: made beside the questions to the CA, never before them.
             knowledge, key_pem = await asyncio.gather(
                 ca.knowledge(), asyncio.to_thread(world.store.certificate_key)

@@ -11,14 +11,19 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from acme_companion.decide.acme_problems import ProblemDocument, legible, problem_of
+from acme_companion.decide.settings import ChallengeType
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 TOKEN = re.compile(r"[A-Za-z0-9_-]{16,128}\Z")
 """A challenge token (section 8.3): it becomes a file name, so nothing else may stand in it."""
 LONGEST_WAIT = timedelta(days=8)
 """No CA's limit lasts longer than a week; a longer `Retry-After` is a mistake."""
+
+
+_KNOWN_TYPES = frozenset(ChallengeType)
+_DRAFTS = frozenset({ChallengeType.DNS_ACCOUNT_01, ChallengeType.DNS_PERSIST_01})
 
 
 class NotAnAcmeAnswer(ValueError):
@@ -44,7 +49,10 @@ class Directory:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An order (section 7.1.3). `identifiers` are DNS names in lower case; anything else keeps its type as a prefix."""
+    """An order (section 7.1.3). `identifiers` are DNS names in lower case; anything else keeps its type as a prefix.
+
+    `expires`: when it dies if it is not finalized before; None when the CA does not say so in a way that can be read.
+    """
 
     status: str
     identifiers: frozenset[str]
@@ -52,26 +60,37 @@ class Order:
     finalize: str
     certificate: str = ""
     error: ProblemDocument | None = None
+    expires: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """An http-01 challenge (section 8.3) whose token was checked."""
+    """A challenge (section 8) of a type that we know. `token` was checked; dns-persist-01 has none.
 
+    dns-persist-01 instead has `issuer_domain_names`, any of which its record may name, and the `account_uri` to put there.
+    """
+
+    type: ChallengeType
     url: str
     token: str
     status: str
+    issuer_domain_names: tuple[str, ...] = ()
+    account_uri: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Authorization:
-    """An authorization (section 7.1.4) for `name`; `http01` is None when the CA offers no usable one, but `offered`."""
+    """An authorization (section 7.1.4) for `name`: the challenges of types that we know, and the types of all `offered`."""
 
     name: str
     status: str
-    http01: Challenge | None
+    challenges: tuple[Challenge, ...] = ()
     offered: tuple[str, ...] = ()
     error: ProblemDocument | None = None
+
+    def challenge(self, kind: ChallengeType) -> Challenge | None:
+        """The challenge of this type, None when the CA does not offer it."""
+        return next((one for one in self.challenges if one.type is kind), None)
 
 
 def object_of(body: bytes) -> dict[str, Any]:
@@ -132,19 +151,19 @@ def order_of(value: Mapping[str, Any]) -> Order:
         finalize=acme_url(value.get("finalize"), "finalize"),
         certificate=acme_url(certificate, "certificate") if certificate else "",
         error=problem_of(error) if isinstance(error, dict) else None,
+        expires=_moment(value.get("expires")),
     )
 
 
 def authorization_of(value: Mapping[str, Any]) -> Authorization:
-    """Read an authorization; challenges of other types than http-01 are passed over, whatever they hold."""
+    """Read an authorization; challenges of types that we do not know are passed over, whatever they hold."""
     name = _identifier(value.get("identifier"))
     challenges = [one for one in _list(value.get("challenges")) if isinstance(one, dict)]
-    ours = next((one for one in challenges if one.get("type") == "http-01"), None)
     errors = (problem_of(one["error"]) for one in challenges if isinstance(one.get("error"), dict))
     return Authorization(
         name=f"*.{name}" if value.get("wildcard") is True else name,
         status=_status(value),
-        http01=None if ours is None else _challenge_of(ours),
+        challenges=tuple(_challenges(challenges)),
         offered=tuple(legible(_text(one.get("type")), 40) for one in challenges),
         error=next(errors, None),
     )
@@ -165,14 +184,33 @@ def retry_after(value: str | None, date: str | None, now: datetime) -> float | N
     return min(max(seconds, 0.0), LONGEST_WAIT.total_seconds())
 
 
-def _challenge_of(value: Mapping[str, Any]) -> Challenge:
+def _challenges(values: Iterable[Mapping[str, Any]]) -> Iterator[Challenge]:
+    for value in values:
+        if (kind := _text(value.get("type"))) not in _KNOWN_TYPES:
+            continue
+        try:
+            yield _challenge_of(ChallengeType(kind), value)
+        except NotAnAcmeAnswer:
+            # The drafts may still change, and whoever proves nothing by them must not notice.
+            if kind not in _DRAFTS:
+                raise
+
+
+def _challenge_of(kind: ChallengeType, value: Mapping[str, Any]) -> Challenge:
     token = _text(value.get("token"))
-    if not TOKEN.match(token):
+    if kind is ChallengeType.DNS_PERSIST_01:
+        token = ""
+    elif not TOKEN.match(token):
         raise NotAnAcmeAnswer(
             f"a challenge has the token '{legible(token, 40)}', which is not safe as a file name"
         )
     return Challenge(
-        url=acme_url(value.get("url"), "a challenge"), token=token, status=_text(value.get("status"))
+        type=kind,
+        url=acme_url(value.get("url"), "a challenge"),
+        token=token,
+        status=_text(value.get("status")),
+        issuer_domain_names=tuple(_texts(value.get("issuer-domain-names"))),
+        account_uri=_text(value.get("accounturi")),
     )
 
 
@@ -186,6 +224,15 @@ def _status(value: Mapping[str, Any]) -> str:
     if not (status := _text(value.get("status"))):
         raise NotAnAcmeAnswer("it has no status")
     return status
+
+
+def _moment(value: object) -> datetime | None:
+    """An RFC 3339 time (section 7.1.3)."""
+    try:
+        moment = datetime.fromisoformat(_text(value))
+        return moment.astimezone(UTC) if moment.tzinfo is not None else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def _http_date(text: str) -> datetime | None:

@@ -13,15 +13,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from acme_companion.act.acme.authority import Session, open_authority
-from acme_companion.act.challenges.http01 import responding
+from acme_companion.act.challenges.http01 import Http01Solver, responding
 from acme_companion.decide.memory import Authority
 from acme_companion.decide.names import Name
-from acme_companion.decide.settings import Ca, Http01, Http01Mode
+from acme_companion.decide.settings import Ca, ChallengeType, Http01, Http01Mode
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from acme_companion.ports import Issued, Responder
+    from acme_companion.ports import Issued, Solver, Solving
     from tests.act.acme_proxy import AcmeProxy
     from tests.bed.pebble import Pebble
 
@@ -95,6 +95,17 @@ def some_names(count: int, below: str = "example.org") -> tuple[Name, ...]:
     return names(*(f"n{number}.{below}" for number in range(count)))
 
 
+@dataclass(frozen=True)
+class OneSolver:
+    """A `Solving` with the same solver for every name."""
+
+    by: Solver
+    kind: ChallengeType = ChallengeType.HTTP_01
+
+    def solver(self, name: Name) -> tuple[ChallengeType, Solver]:
+        return self.kind, self.by
+
+
 @asynccontextmanager
 async def session_with(
     pebble: Pebble | AcmeProxy,
@@ -104,7 +115,7 @@ async def session_with(
     http01: Http01 | None = None,
     clock: Any = None,
     log: HeardLog | None = None,
-    responder: Responder | None = None,
+    solving: Solving | None = None,
     **changes: Any,
 ) -> AsyncIterator[Session]:
     """A session with a CA whose challenges we serve ourselves unless told otherwise; `changes` are `Ca` fields."""
@@ -113,11 +124,11 @@ async def session_with(
         Ca(pebble.directory_url, ca_bundle=str(pebble.ca_bundle), timeout=30.0, orders_at_once=2), **changes
     )
     async with AsyncExitStack() as stack:
-        if responder is None:
+        if solving is None:
             wanted = http01 or Http01(Http01Mode.STANDALONE, port=pebble.http_port)
-            responder = await stack.enter_async_context(responding(wanted, clock))
+            solving = OneSolver(Http01Solver(await stack.enter_async_context(responding(wanted, clock))))
         yield await stack.enter_async_context(
-            open_authority(ca, clock, log or HeardLog(), remembered, account_key, responder)
+            open_authority(ca, clock, log or HeardLog(), remembered, account_key, solving)
         )
 
 

@@ -23,6 +23,7 @@ from acme_companion.decide.acme_answers import (
     retry_after,
 )
 from acme_companion.decide.acme_problems import ProblemDocument
+from acme_companion.decide.settings import ChallengeType
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -147,24 +148,69 @@ def test_order() -> None:
 
 
 def test_authorization() -> None:
-    """Challenges without a token, or of types nobody has heard of, are passed over."""
+    """Every type that we know is kept with what is its own; types nobody has heard of are passed over."""
     token = "LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0"
     value = {
         "status": "pending",
         "wildcard": True,
         "identifier": {"type": "dns", "value": "example.org"},
         "challenges": [
-            {"type": "dns-persist-01", "issuer-domain-names": ["ca.example"]},
+            {
+                "type": "dns-persist-01",
+                "url": "https://ca/p",
+                "status": "pending",
+                "issuer-domain-names": ["ca.example", 7],
+                "accounturi": "https://ca/account/1",
+            },
             "nonsense",
+            {"type": "carrier-pigeon-01", "url": 7, "token": "../x"},
             {"type": "http-01", "url": "https://ca/c", "token": token, "status": "pending"},
+            {"type": "dns-01", "url": "https://ca/d", "token": token, "status": "pending"},
+            {"type": "dns-account-01", "url": "https://ca/a", "token": token, "status": "processing"},
         ],
     }
-    assert authorization_of(value) == Authorization(
+    read = authorization_of(value)
+
+    http01 = Challenge(ChallengeType.HTTP_01, "https://ca/c", token, "pending")
+    persist = Challenge(
+        ChallengeType.DNS_PERSIST_01, "https://ca/p", "", "pending", ("ca.example",), "https://ca/account/1"
+    )
+    assert read == Authorization(
         "*.example.org",
         "pending",
-        Challenge("https://ca/c", token, "pending"),
-        ("dns-persist-01", "http-01"),
+        (
+            persist,
+            http01,
+            Challenge(ChallengeType.DNS_01, "https://ca/d", token, "pending"),
+            Challenge(ChallengeType.DNS_ACCOUNT_01, "https://ca/a", token, "processing"),
+        ),
+        ("dns-persist-01", "carrier-pigeon-01", "http-01", "dns-01", "dns-account-01"),
     )
+    assert read.challenge(ChallengeType.HTTP_01) == http01
+
+
+@pytest.mark.parametrize("kind", ["dns-account-01", "dns-persist-01"])
+def test_challenge_of_a_draft_that_cannot_be_read(kind: str) -> None:
+    """Drafts change: whoever does not prove anything by them must not notice."""
+    odd = {"type": kind, "url": "nowhere", "token": "/"}
+    value = {"status": "pending", "identifier": {"type": "dns", "value": "a.example"}, "challenges": [odd]}
+
+    assert authorization_of(value) == Authorization("a.example", "pending", (), (kind,))
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        pytest.param("2026-01-02T03:04:05Z", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), id="UTC"),
+        pytest.param("2026-01-02T08:49:05+05:45", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), id="a zone"),
+        pytest.param("2026-01-02T03:04:05", None, id="no zone"),
+        pytest.param("soon", None, id="no time"),
+        pytest.param(7, None, id="no text"),
+    ],
+)
+def test_when_an_order_expires(text: object, read: datetime | None) -> None:
+    """RFC 3339 (section 7.1.3); what cannot be read is as good as absent."""
+    assert order_of({"status": "ready", "finalize": "https://ca/f", "expires": text}).expires == read
 
 
 @pytest.mark.parametrize(

@@ -195,12 +195,12 @@ class Orders:
         return answer.body
 
 
-def _failed(authorizations: Iterable[Authorization], names: Sequence[Name]) -> dict[Name, str]:
+def _failed(
+    authorizations: Iterable[Authorization], names: Sequence[Name]
+) -> dict[Name, str | ProblemDocument]:
     by_text = {name.text: name for name in names}
     return {
-        by_text[one.name]: one.error.advice
-        if one.error
-        else f"the CA says that its authorization is {one.status}"
+        by_text[one.name]: one.error or f"the CA says that its authorization is {one.status}"
         for one in authorizations
         if one.status == "invalid"
     }

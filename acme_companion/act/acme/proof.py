@@ -1,4 +1,4 @@
-"""Proving that names are ours (RFC 8555 sections 7.5 and 8.3): all challenges answered side by side, once each."""
+"""Proving that names are ours (RFC 8555 sections 7.5 and 8): all shown, waited for once, all answered, once each."""
 
 from __future__ import annotations
 
@@ -11,39 +11,134 @@ from acme_companion.act.acme.answer import Declined
 from acme_companion.act.acme.network import Unavailable
 from acme_companion.act.acme.waiting import Patience, together
 from acme_companion.decide.acme_answers import Authorization, Challenge, NotAnAcmeAnswer, authorization_of
+from acme_companion.decide.acme_problems import ProblemDocument
+from acme_companion.ports import Proof
 from acme_companion.problems import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from contextlib import ExitStack
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from contextlib import AsyncExitStack
 
     from acme_companion.act.acme.network import Network
-    from acme_companion.ports import Clock, Responder
+    from acme_companion.decide.names import Name
+    from acme_companion.ports import Clock, Solver, Solving
 
 SETTLING = 60.0  # seconds that the other names get to fail as well once one has failed
 TIDYING = 15.0  # seconds for giving leftover authorizations back
+CLEANING = 120.0  # seconds for taking away what was shown: DNS interfaces are slow
 FINAL = frozenset({"valid", "invalid", "deactivated", "expired", "revoked"})
+
+
+class NamesDeclined(Exception):
+    """Some names cannot be had now. Inside this package only.
+
+    `by_name`: the CA's sentence, or ours, for each; `documents`: what the CA said, for those of which it said anything.
+    """
+
+    def __init__(self, by_name: Mapping[Name, str | ProblemDocument]) -> None:
+        super().__init__(", ".join(name.text for name in by_name))
+        self.documents = {name: why for name, why in by_name.items() if isinstance(why, ProblemDocument)}
+        self.by_name = {
+            name: why.advice if isinstance(why, ProblemDocument) else why for name, why in by_name.items()
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class OpenChallenge:
+    """One challenge that must be met, and who can show what it asks for."""
+
+    challenge: Challenge
+    solver: Solver
+    proof: Proof
 
 
 @dataclass(frozen=True)
 class Proofs:
-    """Answers the http-01 challenges of one order. Authorizations are by URL throughout."""
+    """Answers the challenges of one order. Authorizations are by URL throughout."""
 
     network: Network
-    responder: Responder
+    solving: Solving
     clock: Clock
     thumbprint: str
 
-    async def give(self, authorizations: Mapping[str, Authorization], undo: ExitStack) -> None:
-        """Present every file that is needed, then answer; `undo` takes the files away. Raises `NotYet`, `Declined`."""
-        open_challenges = [
-            one.http01 for one in authorizations.values() if one.status == "pending" and one.http01
+    def to_meet(
+        self, authorizations: Iterable[Authorization], names: Sequence[Name]
+    ) -> tuple[OpenChallenge, ...]:
+        """The challenges of all pending authorizations, each of the type that is set for its name.
+
+        Raises `NamesDeclined` for names whose type the CA does not offer: nothing was shown then.
+        """
+        by_text = {name.text: name for name in names}
+        found: list[OpenChallenge] = []
+        without: dict[Name, str] = {}
+        for one in authorizations:
+            if one.status != "pending":
+                continue
+            name = by_text[one.name]
+            kind, solver = self.solving.solver(name)
+            if challenge := one.challenge(kind):
+                found.append(OpenChallenge(challenge, solver, self._proof(name, challenge)))
+            else:
+                offered = ", ".join(one.offered) or "none"
+                without[name] = f"the CA offers no {kind} challenge for it, only {offered}"
+        if without:
+            raise NamesDeclined(without)
+        return tuple(found)
+
+    def _proof(self, name: Name, challenge: Challenge) -> Proof:
+        return Proof(
+            name=name,
+            token=challenge.token,
+            key_authorization=f"{challenge.token}.{self.thumbprint}" if challenge.token else "",
+            account_uri=challenge.account_uri or self.network.account_url,
+            issuers=challenge.issuer_domain_names,
+        )
+
+    async def give(self, challenges: Sequence[OpenChallenge], undo: AsyncExitStack) -> dict[Name, str]:
+        """Show everything, wait until the CA can see it, then answer; `undo` takes it away.
+
+        Returns the names that cannot be shown or seen, each with a sentence: their challenges were not answered, so
+        that no validation fails. Raises the solver's `Problem` when not a single name could be shown; `NotYet`, `Declined`.
+        """
+        undo.push_async_callback(self._clean_up, challenges)
+        problems = {
+            one.proof.name: problem
+            for one, problem in zip(
+                challenges, await together(_present(one) for one in challenges), strict=True
+            )
+            if problem
+        }
+        if problems and len(problems) == len(challenges):
+            # Nothing was learnt about a name in particular: it is our web root, or the interface of the DNS provider.
+            raise next(iter(problems.values()))
+        shown = [one for one in challenges if one.proof.name not in problems]
+        unseen = {name: str(problem) for name, problem in problems.items()} | await self._seen(shown)
+        # Of a reused order some challenges may be under way already: they need what is shown, not a second answer.
+        await together(
+            self._answer(one.challenge)
+            for one in shown
+            if one.challenge.status == "pending" and one.proof.name not in unseen
+        )
+        return unseen
+
+    async def _seen(self, shown: Sequence[OpenChallenge]) -> dict[Name, str]:
+        """Wait once for each solver; the names that stay invisible."""
+        solvers = {id(one.solver): one.solver for one in shown}
+        waits = [
+            solver.wait([one.proof for one in shown if one.solver is solver]) for solver in solvers.values()
         ]
-        for challenge in open_challenges:
-            undo.callback(self.responder.clean_up, challenge.token)
-            self.responder.present(challenge.token, f"{challenge.token}.{self.thumbprint}")
-        # Of a reused order some challenges may be under way already: they need the file, not a second answer.
-        await together(self._answer(one) for one in open_challenges if one.status == "pending")
+        return {name: why for unseen in await together(waits) for name, why in unseen.items()}
+
+    async def _clean_up(self, challenges: Sequence[OpenChallenge]) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLEANING):
+                # One that fails must not end the others half way.
+                faults = await asyncio.gather(
+                    *(one.solver.clean_up(one.proof) for one in challenges), return_exceptions=True
+                )
+            for fault in faults:
+                if isinstance(fault, BaseException):
+                    raise fault
 
     async def outcome(self, authorizations: Mapping[str, Authorization]) -> dict[str, Authorization]:
         """What became of each authorization after the order failed.
@@ -60,6 +155,10 @@ class Proofs:
         )
         await self._deactivate([url for url, one in settled.items() if one.status == "pending"])
         return settled
+
+    async def withdraw(self, authorizations: Mapping[str, Authorization]) -> None:
+        """Deactivate authorizations whose challenges were not answered (section 7.5.2)."""
+        await self._deactivate([url for url, one in authorizations.items() if one.status == "pending"])
 
     async def abandon(self, authorizations: Mapping[str, Authorization]) -> list[str]:
         """Deactivate whatever is still pending (section 7.5.2); the names of it."""
@@ -109,6 +208,14 @@ class Proofs:
         # Only tidiness: a CA that will not, or is away, forgets it by itself.
         with suppress(Problem, Declined):
             await self.network.post(url, {"status": "deactivated"}, patient=False)
+
+
+async def _present(one: OpenChallenge) -> Problem | None:
+    try:
+        await one.solver.present(one.proof)
+    except Problem as problem:
+        return problem
+    return None
 
 
 def _again(known: Authorization) -> Callable[[dict[str, Any]], Authorization]:

@@ -10,10 +10,27 @@ from acme_companion.act.challenges.webroot import Webroot
 from acme_companion.decide.settings import Http01Mode
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
+    from acme_companion.decide.names import Name
     from acme_companion.decide.settings import Http01
-    from acme_companion.ports import Clock, Responder
+    from acme_companion.ports import Clock, Proof, Responder
+
+
+class Http01Solver:
+    """A `ports.Solver`: a file is there at once, so there is nothing to wait for."""
+
+    def __init__(self, responder: Responder) -> None:
+        self._responder = responder
+
+    async def present(self, proof: Proof) -> None:
+        self._responder.present(proof.token, proof.key_authorization)
+
+    async def wait(self, proofs: Sequence[Proof]) -> Mapping[Name, str]:  # noqa: ARG002 - see above
+        return {}
+
+    async def clean_up(self, proof: Proof) -> None:
+        self._responder.clean_up(proof.token)
 
 
 @asynccontextmanager
