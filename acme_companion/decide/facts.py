@@ -53,6 +53,29 @@ class CaaLook:
     found_at: str = ""
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class AuthoritativeServer:
+    """A server of a DNS zone, by its name (NS) and one of its addresses."""
+
+    name: str
+    address: str
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.address})"
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneLook:
+    """The DNS zone that holds a name: its apex (SOA) as text without a final dot, and every address of its servers."""
+
+    apex: str
+    servers: tuple[AuthoritativeServer, ...]
+
+
+TxtLook = tuple[str, ...] | Unanswered
+"""The values of a TXT record set, empty when there is none."""
+
+
 @dataclass(frozen=True, slots=True)
 class ProbeReached:
     """The probe file came back through `address`, unchanged: that proves nothing about other addresses of the name."""

@@ -48,22 +48,23 @@ class Question:
         return f"{self.record_type.name} of {self.name}"
 
 
-def query(identity: int, section: bytes) -> bytes:
-    """The message that asks a recursive resolver (RD set)."""
-    return _HEADER.pack(identity, dns.flags.RD, 1, 0, 0, 1) + section + _OPT
+def query(identity: int, section: bytes, *, recursion: bool = True) -> bytes:
+    """The message that asks a recursive resolver (RD set), or an authoritative server without `recursion`."""
+    return _HEADER.pack(identity, dns.flags.RD if recursion else 0, 1, 0, 0, 1) + section + _OPT
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
     """A reply to our question. `message` is None when it holds no record; `truncated`: ask again over TCP.
 
-    `fault`: why a reply without an error code is no answer all the same.
+    `fault`: why a reply without an error code is no answer all the same. `authoritative`: the server holds the zone (AA).
     """
 
     rcode: Rcode
     message: dns.message.Message | None = None
     truncated: bool = False
     fault: str = ""
+    authoritative: bool = False
 
     @property
     def failure(self) -> str:
@@ -98,12 +99,13 @@ def read_reply(wire: bytes, section: bytes) -> Reply | None:
     if negative and not answers:
         known = flags & (dns.flags.AA | dns.flags.RA) or rcode == dns.rcode.NXDOMAIN
         lame = not known and not (authorities and _is_soa(wire, end))
-        return Reply(rcode, fault="a referral instead of an answer (no recursion for us?)" if lame else "")
+        fault = "a referral instead of an answer (no recursion for us?)" if lame else ""
+        return Reply(rcode, fault=fault, authoritative=bool(flags & dns.flags.AA))
     try:
         message = dns.message.from_wire(wire)
     except (dns.exception.DNSException, ValueError, struct.error) as problem:
         return Reply(rcode, fault=f"a reply that cannot be read ({quoted(str(problem))})")
-    return Reply(message.rcode(), message)
+    return Reply(message.rcode(), message, authoritative=bool(flags & dns.flags.AA))
 
 
 def _is_soa(wire: bytes, offset: int) -> bool:

@@ -29,16 +29,20 @@ _FIRST_PATIENCE = 1.5
 class Resolvers:
     """The resolvers for one pass. Each question is asked once; who asks the same meanwhile waits for the same answer."""
 
-    def __init__(self, servers: Sequence[HostPort], limit: float) -> None:
-        """Ask `servers`, or the system's if empty. `limit`: seconds for one question, retries included."""
+    def __init__(self, servers: Sequence[HostPort], limit: float, *, recursion: bool = True) -> None:
+        """Ask `servers`, or the system's if empty. `limit`: seconds for one question, retries included.
+
+        Without `recursion` they are asked only for what they know themselves.
+        """
         self._servers = tuple(servers) or system_resolvers()
         self._limit = limit
+        self._recursion = recursion
         self._lines: list[_Line] = []
         self._seats = asyncio.Semaphore(_AT_ONCE)
         self._asked: dict[Question, asyncio.Task[Reply | Unanswered]] = {}
 
     async def __aenter__(self) -> Self:
-        self._lines = [await _Line.open(server) for server in self._servers]
+        self._lines = [await _Line.open(server, recursion=self._recursion) for server in self._servers]
         return self
 
     async def __aexit__(
@@ -119,7 +123,7 @@ class Resolvers:
         for future in done:
             answering, reply = sent.pop(future), future.result()
             if isinstance(reply, Reply) and reply.truncated:
-                reply = await _over_tcp(answering.server, section)
+                reply = await _over_tcp(answering.server, section, recursion=self._recursion)
             if isinstance(reply, Reply) and (not reply.failure or reply.dnssec_broken):
                 return reply
             text = reply if isinstance(reply, str) else reply.failure
@@ -141,15 +145,16 @@ def system_resolvers() -> tuple[HostPort, ...]:
 class _Line(asyncio.DatagramProtocol):
     """A connected UDP socket to one resolver: the kernel drops what comes from elsewhere."""
 
-    def __init__(self, server: HostPort) -> None:
+    def __init__(self, server: HostPort, *, recursion: bool) -> None:
         self.server = server
+        self._recursion = recursion
         self._fault = ""
         self._transport: asyncio.DatagramTransport | None = None
         self._waiting: dict[int, tuple[bytes, asyncio.Future[Reply | str]]] = {}
 
     @classmethod
-    async def open(cls, server: HostPort) -> _Line:
-        line = cls(server)
+    async def open(cls, server: HostPort, *, recursion: bool) -> _Line:
+        line = cls(server, recursion=recursion)
         loop = asyncio.get_running_loop()
         try:
             line._transport, _ = await loop.create_datagram_endpoint(
@@ -170,7 +175,7 @@ class _Line(asyncio.DatagramProtocol):
             identity = secrets.randbits(16)
         self._waiting[identity] = (section, future)
         future.add_done_callback(lambda _: self._waiting.pop(identity, None))
-        self._transport.sendto(query(identity, section))
+        self._transport.sendto(query(identity, section, recursion=self._recursion))
         return future
 
     def close(self) -> None:
@@ -193,13 +198,13 @@ class _Line(asyncio.DatagramProtocol):
                 future.set_result(text)
 
 
-async def _over_tcp(server: HostPort, section: bytes) -> Reply | str:
+async def _over_tcp(server: HostPort, section: bytes, *, recursion: bool) -> Reply | str:
     """Ask over TCP (RFC 7766), without a time limit of its own; a message is 64 kB at most by its format."""
     writer = None
     identity = secrets.randbits(16)
     try:
         reader, writer = await asyncio.open_connection(server.host, server.port)
-        wire = query(identity, section)
+        wire = query(identity, section, recursion=recursion)
         writer.write(len(wire).to_bytes(2, "big") + wire)
         length = int.from_bytes(await reader.readexactly(2), "big")
         data = await reader.readexactly(length)
