@@ -279,7 +279,9 @@ async def test_nobody() -> None:
     siblings = open_siblings(Deployment(docker_host="none"), RealClock(), RememberingLog())
 
     assert await siblings.list() == ()
-    with pytest.raises(NotYet, match="nginx-1: restart is left to you, because RELOADER or DOCKER_HOST is none"):
+    with pytest.raises(
+        NotYet, match="nginx-1: restart is left to you, because RELOADER or DOCKER_HOST is none"
+    ):
         await siblings.act(NGINX, RESTART)
 
 

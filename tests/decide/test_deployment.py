@@ -72,7 +72,9 @@ NGINX, DOVECOT, POSTFIX = (
         pytest.param(sibling("mysql-mailcow"), None, id="another service is not ours"),
         pytest.param(sibling("nginx"), None, id="a service that is only named alike is not ours"),
         pytest.param(
-            sibling("my-nginx-mailcow-exporter"), None, id="one that has the name of one of ours in it is not ours"
+            sibling("my-nginx-mailcow-exporter"),
+            None,
+            id="one that has the name of one of ours in it is not ours",
         ),
         pytest.param(
             replace(NGINX, https_port=9443),
