@@ -34,8 +34,8 @@ def settings(**environment: str) -> Settings:
         ),
         pytest.param(
             "*.example.org",
-            "'*.example.org' is a wildcard, which needs DNS-01, and this version has HTTP-01 only; left out: write the names one "
-            "by one, or as prefixes like imap.*",
+            "'*.example.org' is a wildcard, which needs DNS-01, and example.org is validated over HTTP (HTTP-01); left out: set "
+            "ACME_DNS_CHALLENGE=y or ACME_DNS_ZONES, or write the names one by one, or as prefixes like imap.*",
             id="a wildcard",
         ),
     ],

@@ -77,7 +77,7 @@ class HostPort:
 
 @dataclass(frozen=True, slots=True)
 class Naming:
-    """Which names belong into which certificate."""
+    """Which names belong into which certificate. `additional`: full names, wildcards, IP addresses."""
 
     hostname: Name
     additional: tuple[Name, ...] = ()
@@ -172,7 +172,9 @@ class Challenges:
     zones: tuple[DnsZone, ...] = ()
 
     def zone_of(self, name: Name) -> DnsZone | None:
-        """The zone whose settings validate `name`, None when it is validated over HTTP."""
+        """The zone whose settings validate `name`, None when it is validated over HTTP, as an IP address always is (RFC 8738)."""
+        if name.is_address:
+            return None
         below = [
             one for one in self.zones if one.zone is None or f".{name.host}".endswith(f".{one.zone.text}")
         ]

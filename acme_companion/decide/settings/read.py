@@ -6,25 +6,30 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from acme_companion.decide.names import Name, quoted
-from acme_companion.decide.settings import Ca, Checks, Http01, Http01Mode, KeyType, Naming, Settings, values
+from acme_companion.decide.names import quoted
+from acme_companion.decide.settings import (
+    Ca,
+    Challenges,
+    Checks,
+    Http01,
+    Http01Mode,
+    KeyType,
+    Settings,
+    values,
+)
 from acme_companion.decide.settings.accounts import external_account, private_volume
+from acme_companion.decide.settings.naming import naming
 from acme_companion.decide.settings.source import Source
 from acme_companion.decide.settings.stack import database, deployment, redis
 from acme_companion.problems import SettingsWrong
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from acme_companion.decide.settings.env_file import EnvFile
 
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
 LETS_ENCRYPT_STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
-_SMALL_PROFILES = {"tlsserver", "shortlived"}
-_MOST_NAMES = 100
-_MOST_NAMES_OF_SMALL_PROFILES = 25
-_MOST_ODD_ENTRIES = 20
-_NOT_SET = Name("not-set.invalid")
 
 
 def read(
@@ -41,10 +46,13 @@ def read(
     """
     source = Source(environment, env_file)
     skip_acme = source.get("SKIP_LETS_ENCRYPT", values.yes)
-    naming = _naming(source, skip_acme=skip_acme)
+    _check_challenge(source, skip_acme=skip_acme)
+    challenges = Challenges()
+    names = naming(source, challenges, skip_acme=skip_acme)
     private, move_account_key = private_volume(source, is_mounted=private_volume_exists)
     settings = Settings(
-        naming=naming,
+        naming=names,
+        challenges=challenges,
         ca=_ca(source),
         database=database(source),
         checks=_checks(source),
@@ -53,7 +61,7 @@ def read(
             webroot=source.get("WEBROOT", values.path),
             port=source.get("HTTP01_PORT", values.port),
         ),
-        deployment=deployment(source, naming.hostname, docker_socket_exists=docker_socket_exists),
+        deployment=deployment(source, names.hostname, docker_socket_exists=docker_socket_exists),
         redis=redis(source),
         volume=source.get("VOLUME", values.path),
         private_volume=private,
@@ -71,66 +79,6 @@ def read(
 def volume(environment: Mapping[str, str], env_file: EnvFile | None) -> str:
     """The volume alone, whatever is wrong with the other settings; its default when it is wrong itself."""
     return Source(environment, env_file).get("VOLUME", values.path)
-
-
-def _naming(source: Source, *, skip_acme: bool) -> Naming:
-    named, odd = source.get("ADDITIONAL_SAN", values.usable(values.name_or_prefix))
-    additional = tuple(item for item in named if isinstance(item, Name))
-    only_hostname = source.get("ONLY_MAILCOW_HOSTNAME", values.yes)
-    _check_challenge(source, skip_acme=skip_acme)
-    _tolerate(source, odd, () if skip_acme else additional)
-    if named and (skip_acme or only_hostname):
-        because = "SKIP_LETS_ENCRYPT" if skip_acme else "ONLY_MAILCOW_HOSTNAME"
-        source.warn("ADDITIONAL_SAN", f"has no effect, as {because} is yes")
-    return Naming(
-        hostname=_hostname(source),
-        additional=tuple(name for name in additional if not name.is_wildcard),
-        prefixes=tuple(item for item in named if isinstance(item, str)),
-        autodiscover=source.get("AUTODISCOVER_SAN", values.yes),
-        only_hostname=only_hostname,
-        sni=source.get("ENABLE_SSL_SNI", values.yes),
-        mail_domains=source.get("MAIL_DOMAINS", values.listed(values.name)),
-        mta_sts_domains=source.get("MTA_STS_DOMAINS", values.listed(values.name)),
-        most_names=_most_names(source),
-    )
-
-
-def _tolerate(source: Source, odd: Sequence[str], additional: Sequence[Name]) -> None:
-    """Say what is left out of ADDITIONAL_SAN: one odd entry costs itself, not the other names their certificate."""
-    sentences = [f"{sentence}; left out: correct or remove this entry" for sentence in odd]
-    sentences += [
-        f"{quoted(name.text)} is a wildcard, which needs DNS-01, and this version has HTTP-01 only; left out: write the names one "
-        "by one, or as prefixes like imap.*"
-        for name in additional
-        if name.is_wildcard
-    ]
-    for sentence in sentences[:_MOST_ODD_ENTRIES]:
-        source.warn("ADDITIONAL_SAN", sentence)
-    if len(sentences) > _MOST_ODD_ENTRIES:
-        source.warn("ADDITIONAL_SAN", f"and {len(sentences) - _MOST_ODD_ENTRIES} more entries left out")
-
-
-def _most_names(source: Source) -> int:
-    asked = source.get("MAX_NAMES_PER_CERTIFICATE", values.optional(values.whole(1, _MOST_NAMES)))
-    profile = source.text("ACME_PROFILE")
-    if profile not in _SMALL_PROFILES:
-        return asked or _MOST_NAMES
-    if asked and asked > _MOST_NAMES_OF_SMALL_PROFILES:
-        source.warn(
-            "MAX_NAMES_PER_CERTIFICATE",
-            f"Let's Encrypt puts at most {_MOST_NAMES_OF_SMALL_PROFILES} names into a certificate of the profile {profile}, and "
-            f"refuses to issue any with more: leave it empty, or set it to {_MOST_NAMES_OF_SMALL_PROFILES} or less",
-        )
-    return asked or _MOST_NAMES_OF_SMALL_PROFILES
-
-
-def _hostname(source: Source) -> Name:
-    if not source.is_set("MAILCOW_HOSTNAME"):
-        source.complain(
-            "MAILCOW_HOSTNAME", "is not set: write the server's full name, such as mail.example.org"
-        )
-        return _NOT_SET
-    return source.get("MAILCOW_HOSTNAME", values.optional(values.name)) or _NOT_SET
 
 
 def _check_challenge(source: Source, *, skip_acme: bool) -> None:

@@ -138,14 +138,24 @@ def name_or_wildcard(text: str) -> Name:
         raise ValueRefused(str(problem)) from None
 
 
-def name_or_prefix(text: str) -> Name | str:
-    """A name, a wildcard, or the prefix of an item like `imap.*`."""
-    if not text.endswith(".*"):
-        return name_or_wildcard(text)
+def name_address_or_prefix(text: str) -> Name | str:
+    """A name, a wildcard, an IP address, or the prefix of an item like `imap.*`."""
     try:
-        return prefix(text)
+        if text.endswith(".*"):
+            return prefix(text)
+        if _looks_like_an_address(text):
+            return Name.parse_address(text)
     except NameRefused as problem:
         raise ValueRefused(str(problem)) from None
+    return name_or_wildcard(text)
+
+
+def _looks_like_an_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text.strip("[]"))
+    except ValueError:
+        return False
+    return True
 
 
 def address(text: str) -> IPv4Address | IPv6Address:
