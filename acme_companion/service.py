@@ -91,6 +91,7 @@ async def run(
     beat: Callable[[datetime], None],
 ) -> None:
     """Cycle until asked to stop. `beat(until)` is called often: after `until` without a next call the loop is stuck."""
+    starting = True
     while not wishes.stopping():
         wishes.granted()
         async with opened() as (settings, world):
@@ -99,7 +100,8 @@ async def run(
                     continue
                 heart = asyncio.create_task(_heartbeat(world.clock, beat))
                 try:
-                    await _cycles(settings, world, wishes)
+                    await _cycles(settings, world, wishes, starting=starting)
+                    starting = False
                 finally:
                     heart.cancel()
                     await asyncio.gather(heart, return_exceptions=True)
@@ -129,10 +131,11 @@ async def _locked(lock: ExitStack, world: World, wishes: Wishes) -> bool:
     return False
 
 
-async def _cycles(settings: Settings, world: World, wishes: Wishes) -> None:
+async def _cycles(settings: Settings, world: World, wishes: Wishes, *, starting: bool) -> None:
     while not wishes.heard():
         # Cancelled at its next wait when someone asks to stop: everything on disk is whole at every moment.
-        wake_at = await wishes.unless_stopped(_one_cycle(settings, world))
+        wake_at = await wishes.unless_stopped(_one_cycle(settings, world, starting=starting))
+        starting = False
         if wake_at is None:
             world.log.info("asked to stop: the next start goes on from what is on disk")
             return
@@ -153,11 +156,11 @@ async def _sleep(world: World, wishes: Wishes, wake_at: datetime) -> None:
         await wishes.unless_heard(world.clock.sleep(GLANCE_EVERY))
 
 
-async def _one_cycle(settings: Settings, world: World) -> datetime:
+async def _one_cycle(settings: Settings, world: World, *, starting: bool) -> datetime:
     limit = asyncio.timeout(LONGEST_CYCLE.total_seconds())
     try:
         async with limit:
-            report = await once(settings, world)
+            report = await once(settings, world, starting=starting)
         tell(report, world)
         if report.next_look is not None:
             return report.next_look

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from acme_companion.cycle.deploying import deploy
 from acme_companion.cycle.issuing import issue
 from acme_companion.cycle.surveying import survey
+from acme_companion.cycle.waiting import patience
 from acme_companion.decide.report import Done, Report
 from acme_companion.decide.schedule import next_look
 from acme_companion.decide.steps import Archive, Deploy
@@ -20,13 +22,16 @@ if TYPE_CHECKING:
 __all__ = ["once", "survey"]
 
 
-async def once(settings: Settings, world: World, *, force: bool = False) -> Report:
-    """One cycle. The caller holds the volume's lock. Raises `Damaged` when the volume cannot be read or written."""
+async def once(settings: Settings, world: World, *, force: bool = False, starting: bool = False) -> Report:
+    """One cycle. The caller holds the volume's lock. Raises `Damaged` when the volume cannot be read or written.
+
+    `starting`: the stack may be starting with us, and is waited for a little longer. Not before a broken pair is mended.
+    """
     started = world.clock.now()
     made = world.store.bootstrap(settings.naming.hostname, started)
     for sentence in made:
         world.log.info(sentence)
-    seen = await survey(settings, world, force=force, patient=True)
+    seen = await survey(settings, world, force=force, patience=partial(patience, starting=starting))
     memory = seen.memory
     if force or seen.held.force_renew:
         # The wish becomes memory before any order: whoever is stopped over it goes on with what is left of it, once.

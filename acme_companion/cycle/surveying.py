@@ -8,19 +8,19 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TYPE_CHECKING
 
+from acme_companion.cycle.waiting import Waiting
 from acme_companion.decide.facts import MailDomains, OwnAddresses, ProbeImpossible, Unanswered
 from acme_companion.decide.lineages import remember_unwanted, unwanted
 from acme_companion.decide.memory import Authority, Memory, without_the_past
 from acme_companion.decide.plan import make_plan, reason_to_issue_nothing, remember_readiness
 from acme_companion.decide.renewal import window_from
-from acme_companion.decide.settings import Http01Mode
 from acme_companion.decide.verdicts import Readiness, Verdict, judge
 from acme_companion.decide.wanted import Wanted, keep_held, wanted_certificates
 from acme_companion.ports import ProbeFile
 from acme_companion.problems import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from acme_companion.decide.facts import NameFacts
     from acme_companion.decide.memory import Held, RenewalWindow
@@ -28,10 +28,6 @@ if TYPE_CHECKING:
     from acme_companion.decide.settings import Settings
     from acme_companion.decide.steps import Plan
     from acme_companion.ports import World
-
-
-SIBLINGS_START_WITHIN = 60.0  # seconds
-LOOK_AGAIN_WHILE_STARTING = 1.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +43,16 @@ class Survey:
     warnings: tuple[str, ...] = ()
 
 
-async def survey(settings: Settings, world: World, *, force: bool = False, patient: bool = False) -> Survey:
+async def survey(
+    settings: Settings,
+    world: World,
+    *,
+    force: bool = False,
+    patience: Callable[[Held], float] = lambda _: 0.0,
+) -> Survey:
     """Look and decide, for a cycle as well as for `check` and `plan`.
 
-    `patient`: wait a while for a web server that is only starting, because it could not start before us.
+    `patience`: how many seconds to wait for parts of the stack that are only starting.
     """
     held = world.store.read()
     held = replace(held, memory=without_the_past(held, world.clock.now()))
@@ -59,15 +61,12 @@ async def survey(settings: Settings, world: World, *, force: bool = False, patie
         plan = make_plan(settings, MailDomains(), Wanted(()), {}, held, world.clock.now(), force=force)
         return Survey(held, MailDomains(), Wanted(()), {}, plan, held.memory)
 
-    patience = _patience(held) if patient else 0.0
-    domains, own, authority, windows = await asyncio.gather(
-        _mail_domains(world, patience),
-        _own_addresses(settings, world, held.memory),
-        _authority(settings, world, held.memory),
-        _windows(settings, world, held),
+    waiting = Waiting.for_at_most(patience(held), settings, world)
+    domains, (own, authority, windows) = await asyncio.gather(
+        waiting.database(), _outside(settings, world, held, waiting)
     )
     names = _wanted(settings, domains, held).names
-    facts, probe_warnings = await _look(settings, world, names, own, patience=patience)
+    facts, probe_warnings = await _look(settings, world, names, own)
     verdicts = {name: judge(one, own, settings.checks, authority) for name, one in facts.items()}
     wanted = _wanted(settings, domains, held, verdicts)
 
@@ -107,27 +106,30 @@ def _wanted(
     return wanted if believed else keep_held(wanted, held.lineages)
 
 
-async def _mail_domains(world: World, patience: float) -> MailDomains:
-    """The mail domains; a database that starts with us is waited for."""
-    end = world.clock.monotonic() + patience
-    while True:
-        domains = await world.mail_domains()
-        if domains.unanswered is None or world.clock.monotonic() >= end:
-            return domains
-        await world.clock.sleep(LOOK_AGAIN_WHILE_STARTING)
+async def _outside(
+    settings: Settings, world: World, held: Held, waiting: Waiting
+) -> tuple[OwnAddresses, Authority, dict[str, RenewalWindow]]:
+    """What others tell us: nobody can be asked before names resolve, and then they are asked at the same time."""
+    await waiting.resolver()
+    found = await asyncio.gather(
+        _own_addresses(settings, world, held.memory),
+        _authority(settings, world, held.memory),
+        _windows(settings, world, held),
+    )
+    await waiting.web_server(found[0], _new_probe())
+    return found
 
 
 async def _look(
-    settings: Settings, world: World, names: tuple[Name, ...], own: OwnAddresses, *, patience: float
+    settings: Settings, world: World, names: tuple[Name, ...], own: OwnAddresses
 ) -> tuple[Mapping[Name, NameFacts], tuple[str, ...]]:
     if settings.checks.skip_http:
         return await world.look_at_names(names, own, None), ()
-    probe = ProbeFile(f"acme-companion-{secrets.token_urlsafe(16)}", secrets.token_urlsafe(32))
+    probe = _new_probe()
     try:
         async with world.responding() as responder:
             try:
                 responder.present(probe.token, probe.content)
-                await _web_server(settings, world, own, probe, patience)
                 return await world.look_at_names(names, own, probe), ()
             finally:
                 responder.clean_up(probe.token)
@@ -137,22 +139,8 @@ async def _look(
         return {name: replace(facts, probe=ProbeImpossible(why)) for name, facts in unprobed.items()}, (why,)
 
 
-def _patience(held: Held) -> float:
-    """Only while there is nothing but the pair that we made so that siblings can start."""
-    return SIBLINGS_START_WITHIN if held.server is None or held.server.self_signed else 0.0
-
-
-async def _web_server(
-    settings: Settings, world: World, own: OwnAddresses, probe: ProbeFile, patience: float
-) -> None:
-    """Wait while nothing answers for the hostname: siblings that start with us wait for the first pair themselves."""
-    hostname = settings.naming.hostname
-    end = world.clock.monotonic() + patience
-    while patience and settings.http01.mode is Http01Mode.WEBROOT:
-        seen = (await world.look_at_names((hostname,), own, probe))[hostname]
-        if not isinstance(seen.probe, Unanswered) or world.clock.monotonic() >= end:
-            return
-        await world.clock.sleep(LOOK_AGAIN_WHILE_STARTING)
+def _new_probe() -> ProbeFile:
+    return ProbeFile(f"acme-companion-{secrets.token_urlsafe(16)}", secrets.token_urlsafe(32))
 
 
 async def _own_addresses(settings: Settings, world: World, memory: Memory) -> OwnAddresses:
