@@ -105,6 +105,8 @@ class Database:
 class Checks:
     """How names are looked at before a CA is asked. Empty `resolvers`: the system's. `timeout` in seconds per name.
 
+    `http_port` and `dns_port` are those of web servers and of authoritative name servers: others are for closed networks.
+
     `challenge_type`: how names will be validated (RFC 8555 section 8); with `dns-01` only CAA is judged.
     """
 
@@ -119,6 +121,7 @@ class Checks:
     resolvers: tuple[HostPort, ...] = ()
     timeout: float = 10.0
     http_port: int = 80
+    dns_port: int = 53
     challenge_type: str = "http-01"
 
 
@@ -167,9 +170,13 @@ class DnsZone:
 
 @dataclass(frozen=True, slots=True)
 class Challenges:
-    """Which names are validated how: through the DNS zone with the longest match, else over HTTP."""
+    """Which names are validated how: through the DNS zone with the longest match, else over HTTP.
+
+    `timeout`: seconds until all servers of a zone must show what was published in it.
+    """
 
     zones: tuple[DnsZone, ...] = ()
+    timeout: float = 180.0
 
     def zone_of(self, name: Name) -> DnsZone | None:
         """The zone whose settings validate `name`, None when it is validated over HTTP, as an IP address always is (RFC 8738)."""
@@ -179,6 +186,11 @@ class Challenges:
             one for one in self.zones if one.zone is None or f".{name.host}".endswith(f".{one.zone.text}")
         ]
         return max(below, key=lambda one: len(one.zone.text) if one.zone else 0, default=None)
+
+    def zone_above(self, domain: str) -> DnsZone | None:
+        """The zone that was named for `domain` or one above it; never the one for all other names."""
+        above = [one for one in self.zones if one.zone and f".{domain}".endswith(f".{one.zone.text}")]
+        return max(above, key=lambda one: len(one.zone.text) if one.zone else 0, default=None)
 
     def type_for(self, name: Name) -> ChallengeType:
         zone = self.zone_of(name)

@@ -128,6 +128,7 @@ def _checks(source: Source) -> Checks:
         resolvers=source.get("RESOLVERS", values.listed(values.resolver)),
         timeout=source.get("CHECK_TIMEOUT", values.seconds(0.1, 300)),
         http_port=source.get("CHECK_HTTP_PORT", values.port),
+        dns_port=source.get("CHECK_DNS_PORT", values.port),
     )
 
 

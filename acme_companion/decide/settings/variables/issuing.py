@@ -195,5 +195,11 @@ CHECKS = Theme(
             "The port that our own check asks; another one is for a test CA only.",
             "CAs ask port 80 (RFC 8555 section 8.3)",
         ),
+        Variable(
+            "CHECK_DNS_PORT",
+            "53",
+            "The port of authoritative name servers, which are asked for the records of DNS-01; another one is for a test network only.",
+            "name servers have no other (RFC 1035 section 4.2)",
+        ),
     ),
 )
