@@ -6,6 +6,9 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from acme_companion.decide import ledger
+from acme_companion.decide.ledger import Ledger
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
@@ -20,6 +23,7 @@ class Failures:
     """Failures in a row of one lineage or name: how many, when the last was, until when to wait, and the sentence.
 
     `asked_by_ca`: the CA itself named the time (`Retry-After`); then even an admin's wish does not undercut it.
+    `temporary`: the last one was no refusal: the CA was down, slow, or limits us. `ca`: its directory URL.
     """
 
     count: int
@@ -27,13 +31,26 @@ class Failures:
     wait_until: datetime
     because: str
     asked_by_ca: bool = False
+    temporary: bool = False
+    ca: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A CA will have nothing of our account until somebody acts. `circumstances`: a digest of all that could be changed here."""
+
+    because: str
+    since: datetime
+    circumstances: str
 
 
 @dataclass(frozen=True, slots=True)
 class Authority:
     """What is known of one CA (by its directory URL), so that a cycle with nothing to do need not ask again.
 
-    `account_uri`: our account URL there (RFC 8555 section 7.3), empty before registration; `contact`: the contact last sent.
+    `account_uri`: our account URL there (RFC 8555 section 7.3), empty before registration; `contact`: the contact last sent;
+    `account_thumbprint`: that of the account's key (RFC 7638), empty when it is not known; `pinned_by`: names whose published
+    records let only this account issue; `stopped`: why the account is of no use now, None when it is.
     `caa_identities`: the domains that CAA records must name (`meta.caaIdentities`), empty when the CA tells none.
     `renewal_info`: the CA's renewalInfo URL (RFC 9773), empty when it has none.
     """
@@ -42,6 +59,9 @@ class Authority:
     contact: str | None = None
     caa_identities: tuple[str, ...] = ()
     renewal_info: str = ""
+    account_thumbprint: str = ""
+    pinned_by: tuple[str, ...] = ()
+    stopped: Stop | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +91,11 @@ class Memory:
     `forced`: directories of lineages that an admin wanted renewed and
     that have not been since. `unwanted_since`: by directory, when nobody wanted a lineage of
     ours any more. `own_addresses`: the last public addresses that were learnt, as text.
+    `ledgers`: by directory URL, what was asked of a CA. `rehearsed`: when a name was last validated at a staging directory.
+    `advice_failures`: questions for renewal information without an answer, by fingerprint. `directories_read`: by URL, when
+    a CA that is only kept in reserve was last seen to answer.
+    `revoked`: fingerprints of certificates that we had revoked; `compromised`: digests (SPKI) of private keys that somebody
+    else may have: none of them gets another certificate.
     """
 
     issued: Mapping[str, str] = field(default_factory=dict)
@@ -85,6 +110,12 @@ class Memory:
     forced: tuple[str, ...] = ()
     unwanted_since: Mapping[str, datetime] = field(default_factory=dict)
     own_addresses: tuple[str, ...] = ()
+    ledgers: Mapping[str, Ledger] = field(default_factory=dict)
+    rehearsed: Mapping[str, datetime] = field(default_factory=dict)
+    advice_failures: Mapping[str, Failures] = field(default_factory=dict)
+    directories_read: Mapping[str, datetime] = field(default_factory=dict)
+    revoked: tuple[str, ...] = ()
+    compromised: tuple[str, ...] = ()
     last_success: datetime | None = None
     schema: int = SCHEMA
 
@@ -131,6 +162,8 @@ FORGOTTEN_AFTER = timedelta(days=30)
 FUTURE = timedelta(minutes=10)
 """What happened later than this from now was noted by a clock that was ahead: it must not bind us for a year."""
 ASK_AGAIN_WITHIN = timedelta(days=1)
+REHEARSED_FOR = timedelta(days=30)
+"""A rehearsal proves nothing for longer: DNS, the way to us and the account may have changed."""
 
 
 def without_the_past(held: Held, now: datetime) -> Memory:
@@ -146,10 +179,19 @@ def without_the_past(held: Held, now: datetime) -> Memory:
     return replace(
         memory,
         issued={print_: url for print_, url in memory.issued.items() if print_ in present},
+        revoked=tuple(print_ for print_ in memory.revoked if print_ in present),
         lineage_failures=_recent(memory.lineage_failures, now),
         name_failures=_recent(memory.name_failures, now),
         not_ready_since=_past(memory.not_ready_since, now),
         unwanted_since=_past(memory.unwanted_since, now),
+        ledgers={url: ledger.without_the_past(one, now) for url, one in memory.ledgers.items()},
+        rehearsed={
+            key: when for key, when in _past(memory.rehearsed, now).items() if now - when < REHEARSED_FOR
+        },
+        advice_failures={
+            key: one for key, one in _recent(memory.advice_failures, now).items() if key in present
+        },
+        directories_read=_past(memory.directories_read, now),
         windows={
             key: replace(one, ask_again=min(one.ask_again, now + ASK_AGAIN_WITHIN)) for key, one in windows
         },

@@ -15,12 +15,16 @@ if TYPE_CHECKING:
     from acme_companion.decide.report import Report
     from acme_companion.decide.steps import LeftOut
 
-RETRY_AFTER = (  # after this many failures in a row
-    timedelta(minutes=5),  # a typo in DNS, just repaired
-    timedelta(minutes=30),  # 35 min
-    timedelta(hours=2),  # 2 h 35 min: below Let's Encrypt's five failed validations per name and hour
-    timedelta(hours=12),  # then twice a day: a year of it stays below the 1,152 failures that pause a name
+RETRY_AFTER = (  # after this many failures in a row: Let's Encrypt's own advice to its clients
+    timedelta(minutes=1),  # a typo in DNS, just repaired
+    timedelta(minutes=10),  # 11 min: three failed validations in the first hour, of the five that it allows
+    timedelta(minutes=100),  # 1 h 51 min: four on the first day
+    timedelta(
+        days=1
+    ),  # then as fast as the 1,152 failures that pause a name are forgiven, one a day: never paused
 )
+SHARE_OF_A_LIFETIME = 20
+"""A certificate of six days is not tried once a day only, but every eight hours: a twentieth of its life."""
 CYCLE_EVERY = timedelta(days=1)
 LOOK_AGAIN_WITHOUT_CERTIFICATE = timedelta(minutes=30)
 LOOK_AGAIN_AT_LISTS = timedelta(minutes=5)  # a database that starts after us, or restarts
@@ -33,7 +37,7 @@ AFTER_MORE_ROLL_BACKS = timedelta(hours=36)
 """Each try costs a certificate, and Let's Encrypt gives five of the same names a week: one in 34 hours."""
 ASK_FOR_ADVICE_AT_MOST = timedelta(hours=6)
 """However often a CA wants to be asked about renewals: a cycle looks at every name as well."""
-SOONEST = timedelta(minutes=1)
+SOONEST = MINUTE = timedelta(minutes=1)
 FORGET_AFTER = timedelta(days=2)
 """A refusal of a name counts as one more in a row until this long after its waiting time."""
 JITTER = 0.1
@@ -46,13 +50,31 @@ def one_more(
     because: str,
     retry_at: datetime | None = None,
     at_least: timedelta = timedelta(0),
+    *,
+    share: float = 0.0,
+    lifetime: timedelta | None = None,
 ) -> Failures:
-    """The record after one more failure in a row; `retry_at` is the other side's own wish, never undercut."""
+    """The record after one more failure in a row; `retry_at` is the other side's own wish, never undercut.
+
+    `share` (0..1) is the jitter's; `lifetime` that of the certificate that is valid meanwhile.
+    """
     count = (before.count if before else 0) + 1
-    wait_until = now + max(RETRY_AFTER[min(count, len(RETRY_AFTER)) - 1], at_least)
+    wait = RETRY_AFTER[min(count, len(RETRY_AFTER)) - 1]
+    if lifetime is not None:
+        wait = min(wait, max(lifetime / SHARE_OF_A_LIFETIME, SOONEST))
+    wait_until = now + max(wait, at_least)
     if retry_at is not None:
         wait_until = max(wait_until, retry_at)
+    wait_until = _spread(wait_until, wait_until - now, share)
     return Failures(count, now, wait_until, because, asked_by_ca=retry_at is not None)
+
+
+def _spread(moment: datetime, wait: timedelta, share: float) -> datetime:
+    """Later by up to a tenth of the waiting time and to any second, and never at midnight, when everybody comes."""
+    later = moment + wait * (JITTER * share) + MINUTE * share
+    if (later.hour, later.minute) == (0, 0):
+        later += MINUTE * (1 + 9 * share)
+    return later
 
 
 def next_look(report: Report, memory: Memory, now: datetime, share: float) -> datetime:

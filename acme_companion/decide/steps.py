@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,6 +16,14 @@ ALARM_BEFORE = timedelta(days=14)
 """A certificate that cannot be renewed now and ends sooner than this is spoken of loudly."""
 DEPLOYMENT = "(deployment)"
 """The key of the deployment's own failures beside those of lineages; no directory can have this name."""
+
+
+class OrderKind(StrEnum):
+    """What an order is to the limits of a CA: other names than ever before, the same again, or what the CA itself advised."""
+
+    NEW = "new"
+    SAME_NAMES = "same names"
+    ADVISED = "advised"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +65,9 @@ class Keep:
 class Issue:
     """Ask the CA. `replaces` is the predecessor's CertID (RFC 9773) or empty; `renewal`: same directory and same names as now.
 
-    `only_for`: new names without which the present certificate will do; empty when there are other reasons.
+    `only_for`: new names without which the present certificate will do; empty when there are other reasons. `rehearse`:
+    names to be ordered at the CA's staging directory before. `fallback`: it is the second CA that is asked. `wish`:
+    nothing but an admin's wish, or the CA's advice, is the reason.
     """
 
     lineage: Lineage
@@ -65,6 +76,10 @@ class Issue:
     renewal: bool = False
     left_out: tuple[LeftOut, ...] = ()
     only_for: tuple[Name, ...] = ()
+    kind: OrderKind = OrderKind.NEW
+    rehearse: tuple[Name, ...] = ()
+    fallback: bool = False
+    wish: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from acme_companion.decide.ledger import Attempt, Ledger
 from acme_companion.decide.memory import SCHEMA, Authority, Failures, Memory, RenewalWindow
 from acme_companion.decide.memory_json import MOST_BYTES, NewerMemory, NotMemory, from_json, to_json
 
@@ -25,6 +26,13 @@ failures = st.builds(
 )
 windows = st.builds(RenewalWindow, moments, moments, moments, moments, texts)
 authorities = st.builds(Authority, texts, st.none() | texts, st.lists(texts, max_size=3).map(tuple), texts)
+ledgers = st.builds(
+    Ledger,
+    st.dictionaries(texts, moments, max_size=3),
+    st.dictionaries(texts, st.builds(Attempt, moments, texts, st.integers(0, 99)), max_size=3),
+    st.none() | moments,
+    texts,
+)
 fields = {
     "issued": st.dictionaries(texts, texts, max_size=3),
     "lineage_failures": st.dictionaries(texts, failures, max_size=3),
@@ -33,11 +41,17 @@ fields = {
     "windows": st.dictionaries(texts, windows, max_size=3),
     "authorities": st.dictionaries(texts, authorities, max_size=3),
     "undeployed": st.lists(texts, max_size=3).map(tuple),
+    "ledgers": st.dictionaries(texts, ledgers, max_size=3),
+    "rehearsed": st.dictionaries(texts, moments, max_size=3),
+    "advice_failures": st.dictionaries(texts, failures, max_size=3),
+    "directories_read": st.dictionaries(texts, moments, max_size=3),
     "own_addresses": st.lists(texts, max_size=3).map(tuple),
     "last_success": st.none() | moments,
     "unwanted_since": st.dictionaries(texts, moments, max_size=3),
     "rolled_back": st.lists(texts, max_size=3).map(tuple),
     "touched": st.lists(texts, max_size=3).map(tuple),
+    "revoked": st.lists(texts, max_size=3).map(tuple),
+    "compromised": st.lists(texts, max_size=3).map(tuple),
     "forced": st.lists(texts, max_size=3).map(tuple),
 }
 memories = st.builds(Memory, **fields)

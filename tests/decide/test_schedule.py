@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from acme_companion.decide.memory import Failures, Memory, RenewalWindow
 from acme_companion.decide.plan import make_plan
 from acme_companion.decide.report import Done, Report
-from acme_companion.decide.schedule import next_look, one_more
+from acme_companion.decide.schedule import RETRY_AFTER, next_look, one_more
 from acme_companion.decide.steps import Archive, Deploy, Hold, Issue, Keep, LeftOut, Lineage, Plan, Skip
 from acme_companion.decide.wanted import wanted_certificates
 from tests.builders import DAY, HOST, NOW, domains, failures, held, names, naming, settings, verdicts
@@ -94,15 +94,15 @@ def test_next_look_is_bounded(renewal, retry, share):
 @pytest.mark.parametrize(
     ("count", "after"),
     [
-        pytest.param(0, 5 * MINUTE, id="first"),
-        pytest.param(1, 30 * MINUTE, id="second"),
-        pytest.param(2, 2 * HOUR, id="third"),
-        pytest.param(3, 12 * HOUR, id="fourth"),
-        pytest.param(1000, 12 * HOUR, id="thousandth"),
+        pytest.param(0, MINUTE, id="first"),
+        pytest.param(1, 10 * MINUTE, id="second"),
+        pytest.param(2, 100 * MINUTE, id="third"),
+        pytest.param(3, DAY, id="fourth"),
+        pytest.param(1000, DAY, id="thousandth"),
     ],
 )
 def test_one_more(count, after):
-    """Each failure in a row waits longer, up to half a day."""
+    """Each failure in a row waits longer, up to a day (R-3)."""
     before = Failures(count, NOW - DAY, NOW, "old") if count else None
 
     assert one_more(before, NOW, "no") == Failures(count + 1, NOW, NOW + after, "no")
@@ -112,7 +112,7 @@ def test_one_more(count, after):
     ("retry_at", "after"),
     [
         pytest.param(NOW + 3 * DAY, 3 * DAY, id="later than our own waiting time"),
-        pytest.param(NOW + MINUTE, 5 * MINUTE, id="earlier: our own waiting time holds"),
+        pytest.param(NOW + MINUTE / 2, MINUTE, id="earlier: our own waiting time holds"),
     ],
 )
 def test_the_other_side_may_ask_for_time(retry_at, after):
@@ -122,7 +122,58 @@ def test_the_other_side_may_ask_for_time(retry_at, after):
 
 def test_at_least():
     """A deployment that was rolled back costs a certificate each time: it waits longer from the beginning."""
-    assert one_more(None, NOW, "down", at_least=12 * HOUR).wait_until == NOW + 12 * HOUR
+    assert one_more(None, NOW, "down", at_least=13 * HOUR).wait_until == NOW + 13 * HOUR
+
+
+@pytest.mark.parametrize(
+    ("lifetime", "waits"),
+    [
+        pytest.param(None, [MINUTE, 10 * MINUTE, 100 * MINUTE, DAY], id="nothing valid"),
+        pytest.param(90 * DAY, [MINUTE, 10 * MINUTE, 100 * MINUTE, DAY], id="ninety days"),
+        pytest.param(45 * DAY, [MINUTE, 10 * MINUTE, 100 * MINUTE, DAY], id="forty-five days"),
+        pytest.param(160 * HOUR, [MINUTE, 10 * MINUTE, 100 * MINUTE, 8 * HOUR], id="six days"),
+        pytest.param(HOUR, [MINUTE, 3 * MINUTE, 3 * MINUTE, 3 * MINUTE], id="an hour, of a test CA"),
+        pytest.param(MINUTE, [MINUTE, MINUTE, MINUTE, MINUTE], id="a minute"),
+    ],
+)
+def test_short_lifetimes_are_tried_more_often(lifetime, waits):
+    """T09: as long as a short certificate is valid, a twentieth of its life is the longest wait."""
+    found = [
+        one_more(failures(count=count) if count else None, NOW, "no", lifetime=lifetime).wait_until - NOW
+        for count in range(4)
+    ]
+
+    assert found == waits
+
+
+@given(
+    st.integers(0, 2000),
+    st.timedeltas(timedelta(0), 400 * DAY),
+    st.floats(0, 1),
+    st.none() | st.timedeltas(-DAY, 8 * DAY),
+)
+def test_jitter(count, passed, share, asked):
+    """R-3: never sooner than without it, later by a tenth and a minute or so, never in the first minute of a day."""
+    now = NOW + passed
+    retry_at = None if asked is None else now + asked
+    exact = max(now + RETRY_AFTER[min(count, 3)], retry_at or now)
+    made = one_more(failures(count=count), now, "no", retry_at, share=share)
+
+    assert exact <= made.wait_until <= exact + (exact - now) * 0.1 + 12 * MINUTE
+    assert (made.wait_until.hour, made.wait_until.minute) != (0, 0)
+
+
+def test_sums_of_the_schedule():
+    """What a name that always fails costs: three validations in an hour (of five), four on the first day, then one a day."""
+    at, moments = NOW, []
+    before = None
+    for _ in range(1000):
+        moments.append(at)
+        before = one_more(before, at, "no")
+        at = before.wait_until
+
+    assert sum(one < NOW + HOUR for one in moments) == 3
+    assert [sum(n * DAY <= one - NOW < (n + 1) * DAY for one in moments) for n in range(4)] == [4, 1, 1, 1]
 
 
 def orders_placed(starts: list[datetime]) -> int:
@@ -142,12 +193,12 @@ def orders_placed(starts: list[datetime]) -> int:
 
 def test_a_restart_loop_places_no_extra_orders():
     """Restarting every ten seconds for a day costs as many orders as running through it, and few."""
-    assert orders_placed([NOW + timedelta(seconds=10 * n) for n in range(8640)]) == 5
+    assert orders_placed([NOW + timedelta(seconds=10 * n) for n in range(8640)]) == 4
 
 
 def test_a_year_of_failures():
     """A name that fails for a year stays below the 1,152 failed validations after which Let's Encrypt pauses it."""
-    assert orders_placed([NOW + HOUR * n for n in range(24 * 365)]) == 733
+    assert orders_placed([NOW + HOUR * n for n in range(24 * 365)]) == 368
 
 
 def test_force_renew_does_not_undercut_the_ca():
