@@ -13,13 +13,16 @@ if TYPE_CHECKING:
     from acme_companion.decide.acme_problems import ProblemDocument
     from acme_companion.decide.deployment import Action
     from acme_companion.decide.facts import (
+        AuthoritativeServer,
         Endpoint,
         MailDomains,
         NameFacts,
         OwnAddresses,
         ServedByEndpoint,
         Sibling,
+        TxtLook,
         Unanswered,
+        ZoneLook,
     )
     from acme_companion.decide.memory import Authority, Held, Memory
     from acme_companion.decide.names import Name
@@ -92,6 +95,20 @@ class Solver(Protocol):
 
     async def clean_up(self, proof: Proof) -> None:
         """Take it away again; MUST work even if `present` failed, and MUST NOT raise a `Problem`."""
+
+
+class TxtLooks(Protocol):
+    """What DNS says now of TXT records, and who says it. Never raises; names are texts without a final dot."""
+
+    async def target(self, owner: str) -> str | Unanswered:
+        """The end of the chain of aliases (CNAME) that begins at `owner`, which is `owner` itself without one."""
+
+    async def zone(self, owner: str) -> ZoneLook | Unanswered: ...
+
+    async def txt(
+        self, owners: Collection[str], server: AuthoritativeServer | None = None
+    ) -> Mapping[str, TxtLook]:
+        """The values that this server of the zone has, or what the resolvers say (which may be old) without one."""
 
 
 class Solving(Protocol):
