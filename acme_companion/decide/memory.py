@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from acme_companion.decide import ledger
-from acme_companion.decide.ledger import Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -110,7 +109,7 @@ class Memory:
     forced: tuple[str, ...] = ()
     unwanted_since: Mapping[str, datetime] = field(default_factory=dict)
     own_addresses: tuple[str, ...] = ()
-    ledgers: Mapping[str, Ledger] = field(default_factory=dict)
+    ledgers: Mapping[str, ledger.Ledger] = field(default_factory=dict)
     rehearsed: Mapping[str, datetime] = field(default_factory=dict)
     advice_failures: Mapping[str, Failures] = field(default_factory=dict)
     directories_read: Mapping[str, datetime] = field(default_factory=dict)
