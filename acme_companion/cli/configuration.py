@@ -9,9 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from acme_companion.decide.dns_providers import CREDENTIALS
 from acme_companion.decide.settings.accounts import PRIVATE_VOLUME
+from acme_companion.decide.settings.dns_file import DnsFile, parse_dns_file
 from acme_companion.decide.settings.env_file import MOST_BYTES, MOST_LINE_CHARACTERS, EnvFile, parse_bytes
-from acme_companion.decide.settings.read import read, volume
+from acme_companion.decide.settings.read import dns_conf, read, volume
 from acme_companion.decide.settings.variables import SETTINGS
 from acme_companion.problems import SettingsWrong
 
@@ -26,9 +28,12 @@ DOCKER_SOCKET = Path("/var/run/docker.sock")
 
 def load_settings(env_file: str | None) -> Settings:
     """The settings of the environment and the env file; raises `SettingsWrong`."""
+    environment = _with_secret_files(os.environ)  # noqa: TID251 - the door
+    file = _env_file(env_file)
     settings = read(
-        _with_secret_files(os.environ),  # noqa: TID251 - the door
-        _env_file(env_file),
+        environment,
+        file,
+        _dns_file(*dns_conf(environment, file)),
         docker_socket_exists=DOCKER_SOCKET.exists(),
         private_volume_exists=Path(PRIVATE_VOLUME).is_dir(),
     )
@@ -48,7 +53,8 @@ def load_volume(env_file: str | None) -> str:
 
 def _with_secret_files(environment: Mapping[str, str]) -> Mapping[str, str]:
     """The environment, with the content of the file that `<secret>_FILE` names (a Docker secret) as that secret."""
-    names = [one.name for one in SETTINGS if one.secret and environment.get(f"{one.name}_FILE")]
+    secrets = [*(one.name for one in SETTINGS if one.secret), *sorted(CREDENTIALS)]
+    names = [name for name in secrets if environment.get(f"{name}_FILE")]
     return {**environment, **{name: _secret(name, environment) for name in names}}
 
 
@@ -93,9 +99,31 @@ def _env_file(path: str | None) -> EnvFile | None:
     return replace(parsed, warnings=(*parsed.warnings, *_exposed(parsed))) if mode & stat.S_IROTH else parsed
 
 
+def _dns_file(path: str, is_set: bool) -> DnsFile | None:
+    """The file with the credentials of DNS providers; one that cannot be read says so when it turns out to be needed."""
+    name = Path(path).name
+    try:
+        with Path(path).open("rb") as file:
+            data, mode = file.read(MOST_BYTES + 1), os.fstat(file.fileno()).st_mode
+    except FileNotFoundError:
+        return (
+            DnsFile(path, unread=f"ACME_DNS_CONF: {path} is not there: make it, or mount it")
+            if is_set
+            else None
+        )
+    except IsADirectoryError:
+        return DnsFile(
+            path,
+            unread=f"{path} is a directory: Docker makes one where a mounted file is missing. Remove it and make the file",
+        )
+    except OSError as problem:
+        return DnsFile(path, unread=f"{path} cannot be read: {problem.strerror}")
+    return replace(parse_dns_file(data, name), exposed=bool(mode & stat.S_IROTH))
+
+
 def _exposed(file: EnvFile) -> list[str]:
     """The warning that everybody can read what should be secret."""
-    secrets = {variable.name for variable in SETTINGS if variable.secret}
+    secrets = {one.name for one in SETTINGS if one.secret} | CREDENTIALS - {one.name for one in SETTINGS}
     there = [entry.key for entry in file.entries if entry.key in secrets and entry.value]
     if not there:
         return []

@@ -75,9 +75,9 @@ DBUSER=mailcow
         ("MAILCOW_HOSTNAME", "*.example.org", "'*.example.org' is a wildcard; write a name"),
         ("MAILCOW_HOSTNAME", "192.0.2.1", "'192.0.2.1' is an IP address, not a host name"),
         (
-            "ACME_DNS_CHALLENGE",
-            "y",
-            "DNS-01 is not available in this version: set it to n, and names are validated over HTTP (HTTP-01, port 80)",
+            "ACME_DNS_ZONES",
+            "example.org",
+            "'example.org' is not zone:provider, such as example.org:dns_cf",
         ),
         ("MAIL_DOMAINS", "*.example.org", "'*.example.org' is a wildcard; write a name"),
         ("MAX_NAMES_PER_CERTIFICATE", "101", "'101' is not a whole number from 1 to 100"),

@@ -18,6 +18,8 @@ from acme_companion.decide.settings import (
     values,
 )
 from acme_companion.decide.settings.accounts import external_account, private_volume
+from acme_companion.decide.settings.dns import DnsGiven
+from acme_companion.decide.settings.dns import challenges as by_dns
 from acme_companion.decide.settings.naming import naming
 from acme_companion.decide.settings.source import Source
 from acme_companion.decide.settings.stack import database, deployment, redis
@@ -26,6 +28,7 @@ from acme_companion.problems import SettingsWrong
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from acme_companion.decide.settings.dns_file import DnsFile
     from acme_companion.decide.settings.env_file import EnvFile
 
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
@@ -35,19 +38,19 @@ LETS_ENCRYPT_STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
 def read(
     environment: Mapping[str, str],
     env_file: EnvFile | None = None,
+    dns_file: DnsFile | None = None,
     *,
     docker_socket_exists: bool = True,
     private_volume_exists: bool = False,
 ) -> Settings:
     """The settings; the environment wins over the file. Raises `SettingsWrong` with every complaint.
 
-    `docker_socket_exists`: whether there is a `/var/run/docker.sock`, which decides what an empty DOCKER_HOST means.
+    `dns_file`: what ACME_DNS_CONF names, None when it is not there. `docker_socket_exists`: whether there is a `/var/run/docker.sock`, which decides what an empty DOCKER_HOST means.
     `private_volume_exists`: the same for `/var/lib/acme-private` and PRIVATE_VOLUME.
     """
     source = Source(environment, env_file)
     skip_acme = source.get("SKIP_LETS_ENCRYPT", values.yes)
-    _check_challenge(source, skip_acme=skip_acme)
-    challenges = Challenges()
+    challenges = Challenges() if skip_acme else by_dns(source, DnsGiven(environment, env_file, dns_file))
     names = naming(source, challenges, skip_acme=skip_acme)
     private, move_account_key = private_volume(source, is_mounted=private_volume_exists)
     settings = Settings(
@@ -81,14 +84,10 @@ def volume(environment: Mapping[str, str], env_file: EnvFile | None) -> str:
     return Source(environment, env_file).get("VOLUME", values.path)
 
 
-def _check_challenge(source: Source, *, skip_acme: bool) -> None:
-    dns_01 = source.get("ACME_DNS_CHALLENGE", values.yes)
-    if dns_01 and not skip_acme:
-        source.complain(
-            "ACME_DNS_CHALLENGE",
-            "DNS-01 is not available in this version: set it to n, "
-            "and names are validated over HTTP (HTTP-01, port 80)",
-        )
+def dns_conf(environment: Mapping[str, str], env_file: EnvFile | None) -> tuple[str, bool]:
+    """Where the credentials of DNS providers are, and whether that is set or the default; whatever else is wrong."""
+    source = Source(environment, env_file)
+    return source.get("ACME_DNS_CONF", values.path), source.is_set("ACME_DNS_CONF")
 
 
 def _ca(source: Source) -> Ca:

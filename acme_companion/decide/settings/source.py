@@ -54,7 +54,7 @@ class Source:
         """The value of `name`; when it is wrong, a complaint is noted and the default's value returned."""
         text = self.text(name)
         try:
-            _check_text(text)
+            check_text(text)
             return parse(text)
         except ValueRefused as problem:
             for sentence in problem.sentences:
@@ -62,12 +62,13 @@ class Source:
             return parse(_VARIABLES[name].default)
 
     def complain(self, name: str, sentence: str) -> None:
-        self.complaints.append(f"{self._place(name)}: {name}: {sentence}")
+        self.complaints.append(f"{self.place(name)}: {name}: {sentence}")
 
     def warn(self, name: str, sentence: str) -> None:
-        self.warnings.append(f"{self._place(name)}: {name}: {sentence}")
+        self.warnings.append(f"{self.place(name)}: {name}: {sentence}")
 
-    def _place(self, name: str) -> str:
+    def place(self, name: str) -> str:
+        """Where it is set, for complaints."""
         if name in self._in_environment:
             return "environment"
         return self._in_file[name][1] if name in self._in_file else self._unset_place
@@ -83,7 +84,8 @@ def _bare(name: str, text: str) -> str:
     return text if name in _VARIABLES and _VARIABLES[name].secret else text.strip()
 
 
-def _check_text(text: str) -> None:
+def check_text(text: str) -> None:
+    """Raises `ValueRefused` for what stands in no setting."""
     # The value is not shown: it may be a password.
     if len(text) > MOST_LINE_CHARACTERS:
         raise ValueRefused(f"longer than {MOST_LINE_CHARACTERS} characters")

@@ -102,8 +102,39 @@ CHALLENGES = Theme(
         Variable(
             "ACME_DNS_CHALLENGE",
             "n",
-            "DNS-01; not available in this version, so only n is accepted.",
+            "Validate every name through DNS (DNS-01), with ACME_DNS_PROVIDER; wildcards need it, and port 80 need not be open.",
             "HTTP-01 needs no credentials of a DNS provider",
+        ),
+        Variable(
+            "ACME_DNS_PROVIDER",
+            "",
+            "Who serves your DNS, under acme.sh's name, such as dns_cf; docs/dns-01.md has the list and the credentials of each.",
+            "none, as nobody else can know it; mailcow's dns_xxx is none either",
+        ),
+        Variable(
+            "ACME_DNS_ZONES",
+            "",
+            "Zones of which the names are validated through DNS, each with its provider, separated by commas: "
+            "example.org:dns_cf,example.net:dns_nsupdate. All other names are as ACME_DNS_CHALLENGE says.",
+            "none, as most stacks have one way for all names",
+        ),
+        Variable(
+            "ACME_DNS_CONF",
+            "/etc/acme/dns-01.conf",
+            "The file with the credentials of DNS providers, as KEY=value, perhaps with a section for each zone.",
+            "where mailcow has it",
+        ),
+        Variable(
+            "ACME_DNS_TYPE",
+            "dns-01",
+            "The challenge used with ACME_DNS_CHALLENGE=y: dns-01, dns-account-01 or dns-persist-01.",
+            "every CA has dns-01",
+        ),
+        Variable(
+            "ACME_DNS_EXEC",
+            "",
+            "With the provider exec: the command that gets add or remove, the record's name and its value as arguments.",
+            "none, as most providers are known",
         ),
         Variable(
             "HTTP01_MODE",

@@ -1,0 +1,49 @@
+"""The DNS providers that DNS-01 can be done with, under acme.sh's names and with acme.sh's variables."""
+
+from __future__ import annotations
+
+import difflib
+
+from acme_companion.decide.dns_providers.by_lexicon import BY_LEXICON
+from acme_companion.decide.dns_providers.our_own import OUR_OWN
+from acme_companion.decide.dns_providers.provider import Interface, Provider, Way
+
+__all__ = [
+    "CREDENTIALS",
+    "PLACEHOLDER",
+    "PROVIDERS",
+    "Interface",
+    "Provider",
+    "Way",
+    "like",
+    "nearest_credential",
+]
+
+PLACEHOLDER = "dns_xxx"
+"""What stands in a mailcow.conf until an admin writes a provider there."""
+
+PROVIDERS: dict[str, Provider] = {provider.name: provider for provider in (*OUR_OWN, *BY_LEXICON)}
+CREDENTIALS: frozenset[str] = frozenset(name for one in PROVIDERS.values() for name in one.variables)
+"""Every variable that some provider knows."""
+
+_CLOSE = 0.8
+
+
+def like(name: str) -> tuple[str, ...]:
+    """The known providers whose name or title looks like `name`, the nearest first."""
+    wanted = name.lower().removeprefix("dns_").removeprefix("dns-")
+    keys = {one.name.removeprefix("dns_"): one.name for one in PROVIDERS.values()}
+    keys |= {one.title.lower(): one.name for one in PROVIDERS.values()}
+    keys |= {one.library: one.name for one in PROVIDERS.values() if one.library}
+    found = difflib.get_close_matches(wanted, keys, n=5, cutoff=0.6)
+    found += [key for key in keys if wanted and len(wanted) > 2 and wanted in key]
+    return tuple(dict.fromkeys(keys[key] for key in found))
+
+
+def nearest_credential(key: str) -> str | None:
+    """The variable that `key` is a misspelling of, or None."""
+    if key in CREDENTIALS:
+        return None
+    by_lower = {name.lower(): name for name in sorted(CREDENTIALS)}
+    found = difflib.get_close_matches(key.lower(), by_lower, n=1, cutoff=_CLOSE)
+    return by_lower[found[0]] if found else None

@@ -1,0 +1,64 @@
+"""What is asked of a DNS provider, and the sentences about what is wrong with that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from acme_companion.decide.dns_providers import PLACEHOLDER, PROVIDERS, like
+from acme_companion.decide.names import quoted
+from acme_companion.decide.settings import ChallengeType
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from acme_companion.decide.dns_providers import Provider
+    from acme_companion.decide.names import Name
+
+_WITHOUT_PROVIDER = {ChallengeType.HTTP_01, ChallengeType.DNS_PERSIST_01}
+_MOST_MEANT = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked for one zone (None: every name) by the line at `place`."""
+
+    zone: Name | None
+    challenge_type: ChallengeType
+    provider: str
+    place: str
+
+    @property
+    def needs_provider(self) -> bool:
+        """Whether records have to be changed: dns-persist-01 has a record of the admin's, that we only look at."""
+        return self.challenge_type not in _WITHOUT_PROVIDER
+
+
+def provider_of(name: str) -> Provider | None:
+    return PROVIDERS.get(name)
+
+
+def provider_fault(name: str) -> str:
+    """Why `name` is no provider, and what to write instead."""
+    if not name:
+        return "no DNS provider is set: write its name, such as dns_cf (docs/dns-01.md has the list)"
+    if name == PLACEHOLDER:
+        return f"{PLACEHOLDER} stands for your DNS provider: write its name, such as dns_cf (docs/dns-01.md has the list)"
+    meant, known = like(name), " ".join(sorted(PROVIDERS))
+    if meant:
+        return f"{quoted(name)} is not a DNS provider that we know: did you mean {_either(meant[:_MOST_MEANT])}? Known are {known}"
+    return f"{quoted(name)} is not a DNS provider that we know: known are {known}, and exec runs a command of yours"
+
+
+def what_is_missing(provider: Provider, given: Mapping[str, object]) -> str:
+    """The variables that would complete the credentials, empty when nothing is missing."""
+    if provider.way(given):
+        return ""
+    begun = [way for way in provider.ways if any(given.get(name) for name in way.needed)]
+    return ", or ".join(
+        " and ".join(name for name in way.needed if not given.get(name)) for way in begun or provider.ways
+    )
+
+
+def _either(names: Sequence[str]) -> str:
+    return " or ".join((", ".join(names[:-1]), names[-1])) if len(names) > 1 else names[0]
