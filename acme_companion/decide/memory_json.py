@@ -2,126 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
-from datetime import UTC, datetime
-from functools import cache
-from types import UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
-
+from acme_companion.decide import checked_json
+from acme_companion.decide.checked_json import NewerSchema, NotReadable
 from acme_companion.decide.memory import SCHEMA, Memory
-from acme_companion.decide.names import quoted
 
 MOST_BYTES = 64 * 1024 * 1024
 """A memory of 10,000 lineages over ten years stays below it; anything larger is not ours."""
 
-# The names that the annotations of `memory` use, which it imports for the type checker only.
-_NAMES_IN_ANNOTATIONS = {"Mapping": Mapping, "datetime": datetime}
-
-
-class NotMemory(ValueError):
-    """Bytes that are no memory: cut, changed, or never ours. The message says what is wrong with them."""
-
-
-class NewerMemory(ValueError):
-    """A memory that a newer version wrote."""
-
-    def __init__(self, found: int) -> None:
-        super().__init__(f"it has schema {found}, this version knows schemas up to {SCHEMA}")
+NotMemory, NewerMemory = NotReadable, NewerSchema
 
 
 def to_json(memory: Memory) -> bytes:
-    """The whole memory with its schema and a checksum over its canonical form; the same memory gives the same bytes."""
-    plain = _plain(memory)
-    del plain["schema"]
-    envelope = {"schema": SCHEMA, "checksum": _checksum(plain), "memory": plain}
-    return json.dumps(envelope, indent=1, sort_keys=True).encode() + b"\n"
+    """See `checked_json.dump`."""
+    return checked_json.dump(memory, "memory", SCHEMA)
 
 
 def from_json(data: bytes) -> Memory:
-    """The memory that `to_json` made these bytes of; raises `NewerMemory` or `NotMemory`.
-
-    A field that is missing has its default, and one that is unknown is passed over: versions with the same schema
-    read each other's files.
-    """
-    if len(data) > MOST_BYTES:
-        raise NotMemory(f"it is larger than {MOST_BYTES} bytes")
-    try:
-        envelope = json.loads(data)
-    # RecursionError: a text of nothing but opening brackets.
-    except (ValueError, RecursionError) as problem:
-        raise NotMemory(f"it is not JSON ({quoted(str(problem))})") from None
-    schema = envelope.get("schema") if isinstance(envelope, dict) else None
-    if type(schema) is not int or schema < 1:
-        raise NotMemory("it has no schema")
-    if schema > SCHEMA:
-        raise NewerMemory(schema)
-    plain = envelope.get("memory")
-    if envelope.get("checksum") != _checksum(plain):
-        raise NotMemory("its checksum does not fit its content")
-    memory: Memory = _value(Memory, plain, "memory")
+    """The memory that `to_json` made these bytes of; raises `NewerMemory` or `NotMemory`."""
+    memory: Memory = checked_json.load(data, Memory, "memory", SCHEMA, MOST_BYTES)
     return memory
-
-
-def _checksum(plain: object) -> str:
-    try:
-        canonical = json.dumps(plain, sort_keys=True, separators=(",", ":"))
-    except RecursionError:
-        raise NotMemory("it is nested too deeply") from None
-    return hashlib.sha256(canonical.encode()).hexdigest()
-
-
-def _plain(value: object) -> Any:
-    match value:
-        case datetime():
-            return value.astimezone(UTC).isoformat()
-        case tuple():
-            return [_plain(one) for one in value]
-        case Mapping():
-            return {key: _plain(one) for key, one in value.items()}
-    if is_dataclass(value):
-        return {one.name: _plain(getattr(value, one.name)) for one in fields(value)}
-    return value
-
-
-def _value(kind: Any, plain: Any, where: str) -> Any:
-    """`plain` as a value of the annotated type `kind`; what a dataclass of `memory` may hold, and nothing else."""
-    origin, arguments = get_origin(kind), get_args(kind)
-    if origin in {Union, UnionType}:
-        return None if plain is None else _value(arguments[0], plain, where)
-    if origin is tuple and isinstance(plain, list):
-        return tuple(_value(arguments[0], one, where) for one in plain)
-    if origin is Mapping and isinstance(plain, dict):
-        return {key: _value(arguments[1], one, f"{where}.{key}") for key, one in plain.items()}
-    if kind is datetime and isinstance(plain, str):
-        return _moment(plain, where)
-    if is_dataclass(kind) and isinstance(plain, dict):
-        return _record(kind, plain, where)
-    if kind in {str, int, bool} and type(plain) is kind:
-        return plain
-    raise NotMemory(f"{quoted(where)} is not what belongs there")
-
-
-def _record(kind: Any, plain: dict[str, Any], where: str) -> Any:
-    known = {name: hint for name, hint in _hints(kind).items() if name in plain}
-    try:
-        return kind(**{name: _value(hint, plain[name], f"{where}.{name}") for name, hint in known.items()})
-    except TypeError:
-        raise NotMemory(f"{quoted(where)} is incomplete") from None
-
-
-@cache
-def _hints(kind: type) -> dict[str, Any]:
-    return get_type_hints(kind, localns=_NAMES_IN_ANNOTATIONS)
-
-
-def _moment(text: str, where: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo is not None:
-            return moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        pass
-    raise NotMemory(f"{quoted(where)} is not a time with its zone")
