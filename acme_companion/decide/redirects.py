@@ -32,7 +32,8 @@ class Target:
     def authority(self) -> str:
         """The value of the Host header (RFC 9110 section 7.2)."""
         usual = 443 if self.scheme == "https" else 80
-        return self.host if self.port == usual else f"{self.host}:{self.port}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == usual else f"{host}:{self.port}"
 
     @property
     def url(self) -> str:
@@ -46,7 +47,9 @@ def follow(base: Target, location: str, http_port: int) -> Target | str:
     try:
         parts = urlsplit(urljoin(base.url, location))
         port = parts.port or (http_port if parts.scheme == "http" else 443)
-        host = Name.parse(parts.hostname or "")
+        # To itself over HTTPS a name that is an address may well redirect; to any other address a CA does not go.
+        same = parts.hostname == base.host
+        host = Name(base.host) if same else Name.parse(parts.hostname or "")
     except NameRefused:
         return f"redirects to {quoted(location)}, which has no host name that a CA would follow"
     except ValueError:

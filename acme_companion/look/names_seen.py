@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, TypeVar
 
 from acme_companion.decide.facts import Addresses, CaaLook, NameFacts, Probe, Unanswered
 from acme_companion.decide.names import quoted
+from acme_companion.decide.settings import ChallengeType
 from acme_companion.decide.verdicts import worth_probing
 from acme_companion.look.dns_records import addresses, caa
 from acme_companion.look.reachability import Prober
@@ -27,16 +29,20 @@ _AT_ONCE = 200
 """Names looked at together. More gains nothing on a fast network; a thousand names whose servers keep silent then take
 five time limits."""
 _NO_ADDRESS_NEEDED = Unanswered(
-    "not asked, because a wildcard or a name validated by DNS-01 needs no address"
+    "not asked, because a wildcard or a name validated through DNS needs no address"
 )
 
 
 async def look_at_names(
-    checks: Checks, names: Iterable[Name], own: OwnAddresses, probe_file: ProbeFile | None
+    checks: Checks,
+    names: Iterable[Name],
+    own: OwnAddresses,
+    probe_file: ProbeFile | None,
+    type_for: Callable[[Name], ChallengeType] = lambda _: ChallengeType.HTTP_01,
 ) -> Mapping[Name, NameFacts]:
     """What is seen of each name, in at most `checks.timeout` seconds for each. Never raises.
 
-    Probed are only names whose addresses would make them ready: nothing is sent to strangers' servers.
+    `type_for`: how each name will be validated; only over HTTP its addresses are asked for. Probed are only names whose addresses would make them ready: nothing is sent to strangers' servers.
     """
     unique = list(dict.fromkeys(names))
     async with AsyncExitStack() as stack:
@@ -46,26 +52,35 @@ async def look_at_names(
             if probe_file
             else None
         )
-        look = _Look(checks, own, resolvers, prober)
+        look = _Look(checks, own, resolvers, prober, type_for)
         facts = await asyncio.gather(*(look.at(name) for name in unique))
     return dict(zip(unique, facts, strict=True))
 
 
 class _Look:
     def __init__(
-        self, checks: Checks, own: OwnAddresses, resolvers: Resolvers, prober: Prober | None
+        self,
+        checks: Checks,
+        own: OwnAddresses,
+        resolvers: Resolvers,
+        prober: Prober | None,
+        type_for: Callable[[Name], ChallengeType],
     ) -> None:
         self._checks = checks
         self._own = own
         self._resolvers = resolvers
         self._prober = prober
+        self._type_for = type_for
         self._seats = asyncio.Semaphore(_AT_ONCE)
 
     async def at(self, name: Name) -> NameFacts:
         """Waiting for a seat does not count against the name's time."""
         async with self._seats:
             deadline = asyncio.get_running_loop().time() + self._checks.timeout
-            if name.is_wildcard or self._checks.challenge_type == "dns-01":
+            over_http = self._type_for(name) is ChallengeType.HTTP_01 and not name.is_wildcard
+            if name.address is not None:
+                found, records = _of_address(name.address), CaaLook()
+            elif not over_http:
                 found = Addresses(_NO_ADDRESS_NEEDED, _NO_ADDRESS_NEEDED)
                 records = await self._until(deadline, caa(self._resolvers, name.host), CaaLook)
             else:
@@ -76,7 +91,7 @@ class _Look:
                     self._until(deadline, caa(self._resolvers, name.host), CaaLook),
                 )
             probe: Probe | None = None
-            if self._prober and worth_probing(name, found, self._own, self._checks):
+            if self._prober and over_http and worth_probing(name, found, self._own, self._checks):
                 probe = await self._until(deadline, self._prober.probe(name, found), lambda why: why)
             return NameFacts(name, found, records, probe)
 
@@ -89,3 +104,8 @@ class _Look:
             return unanswered(Unanswered(f"no answer within {self._checks.timeout:g} s"))
         except Exception as problem:  # noqa: BLE001  (one name with a hostile answer must not cost the others their look)
             return unanswered(Unanswered(f"the look failed: {type(problem).__name__} {quoted(str(problem))}"))
+
+
+def _of_address(address: IPv4Address | IPv6Address) -> Addresses:
+    """A name that is an address has no records: neither is DNS asked for it, nor for CAA (RFC 8738)."""
+    return Addresses((address,)) if isinstance(address, IPv4Address) else Addresses((), (address,))

@@ -40,6 +40,15 @@ def test_follow(location: str, onward: Target | str) -> None:
     assert follow(BASE, location, 80) == onward
 
 
+def test_a_name_that_is_an_address() -> None:
+    """It may redirect to itself over HTTPS; an IPv6 address stands in brackets (RFC 8738 section 4)."""
+    base = Target("http", "2620:fe::9", 80, "/.well-known/acme-challenge/token")
+
+    assert base.url == "http://[2620:fe::9]/.well-known/acme-challenge/token"
+    assert follow(base, "https://[2620:fe::9]/x", 80) == Target("https", "2620:fe::9", 443, "/x")
+    assert follow(base, "https://[2620:fe::1]/x", 80) == f"redirects to 'https://[2620:fe::1]/x', {NO_HOST}"
+
+
 def test_the_port_that_stands_for_80() -> None:
     """Where the CA (a test CA) validates on another port, redirects may lead there."""
     assert follow(BASE, "http://a.example/", 5002) == Target("http", "a.example", 5002, "/")

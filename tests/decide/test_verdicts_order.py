@@ -1,7 +1,5 @@
 """Verdicts: which of several faults and doubts is told, and whom it is worth to probe."""
 
-from dataclasses import replace
-
 import pytest
 
 from acme_companion.decide.facts import Addresses, CaaLook, NameFacts, OwnAddresses, ProbeWrong, Unanswered
@@ -53,7 +51,6 @@ def test_which_one_wins(facts: NameFacts, begins: str) -> None:
         pytest.param(at("9.9.9.9"), OWN, SKIP, True, id="not compared"),
         pytest.param(at("10.0.0.1"), OWN, CHECKS, False, id="inside our networks: nothing is sent there"),
         pytest.param(at(), OWN, CHECKS, False, id="no address"),
-        pytest.param(at("1.2.3.4"), OWN, replace(CHECKS, challenge_type="dns-01"), False, id="DNS-01"),
     ],
 )  # fmt: skip
 def test_worth_probing(addresses: Addresses, own: OwnAddresses, checks: Checks, worth: bool) -> None:

@@ -20,7 +20,7 @@ from acme_companion.decide.facts import (
 )
 from acme_companion.decide.memory import Authority
 from acme_companion.decide.names import Name
-from acme_companion.decide.settings import Checks, HostPort
+from acme_companion.decide.settings import ChallengeType, Checks, HostPort
 from acme_companion.decide.verdicts import Readiness, Verdict, judge
 from acme_companion.look.names_seen import look_at_names
 from acme_companion.look.reachability import Prober
@@ -71,11 +71,43 @@ async def test_facts_of_a_name(server: ChallengeTestServer, web_port: int) -> No
     seen = await look_at_names(checks, [ours, away, ours, wildcard], OWN, FILE)
 
     caa = CaaLook((CaaRecord(0, "issue", "ca.example"),), "example.org")
-    not_asked = Unanswered("not asked, because a wildcard or a name validated by DNS-01 needs no address")
+    not_asked = Unanswered("not asked, because a wildcard or a name validated through DNS needs no address")
     assert seen == {
         ours: NameFacts(ours, HERE, caa, ProbeReached(LOOPBACK)),
         away: NameFacts(away, Addresses((IPv4Address("9.9.9.9"),)), caa, None),
         wildcard: NameFacts(wildcard, Addresses(not_asked, not_asked), caa, None),
+    }
+
+
+async def test_who_is_validated_through_dns_needs_no_address(
+    server: ChallengeTestServer, web_port: int
+) -> None:
+    """The type of challenge is each name's own: one over HTTP is probed, one through DNS is asked for CAA only."""
+    checks = Checks(resolvers=(HostPort(LOOPBACK, server.dns_port),), http_port=web_port)
+    over_http, through_dns = names("mail.example.net", "imap.example.net")
+
+    seen = await look_at_names(
+        checks,
+        [over_http, through_dns],
+        OWN,
+        FILE,
+        lambda name: ChallengeType.DNS_01 if name == through_dns else ChallengeType.HTTP_01,
+    )
+
+    not_asked = Unanswered("not asked, because a wildcard or a name validated through DNS needs no address")
+    assert seen == {
+        over_http: NameFacts(over_http, HERE, CaaLook(), ProbeReached(LOOPBACK)),
+        through_dns: NameFacts(through_dns, Addresses(not_asked, not_asked), CaaLook(), None),
+    }
+
+
+async def test_an_address_is_probed_without_dns(web_port: int) -> None:
+    """STANDARDS I-1: nobody is asked for the records of an IP address; the probe goes to it, and names it as the host."""
+    checks = Checks(resolvers=(HostPort(LOOPBACK, free_port()),), http_port=web_port)
+    name = Name.parse_address(LOOPBACK)
+
+    assert await look_at_names(checks, [name], OWN, FILE) == {
+        name: NameFacts(name, HERE, CaaLook(), ProbeReached(LOOPBACK))
     }
 
 

@@ -122,7 +122,6 @@ class Checks:
     timeout: float = 10.0
     http_port: int = 80
     dns_port: int = 53
-    challenge_type: str = "http-01"
 
 
 @dataclass(frozen=True, slots=True)
