@@ -110,6 +110,9 @@ class TxtLooks(Protocol):
     ) -> Mapping[str, TxtLook]:
         """The values that this server of the zone has, or what the resolvers say (which may be old) without one."""
 
+    async def latest(self, owner: str) -> TxtLook:
+        """The values at the end of the aliases, from a server of the zone if one answers, else from the resolvers."""
+
 
 class Solving(Protocol):
     """The solver and the type of challenge for each name. Raises nothing: a name without any is a fault of the settings."""
