@@ -30,6 +30,8 @@ _MOST_ALIASES = 16
 """Aliases followed in a row; resolvers themselves stop at 8 to 16."""
 _MOST_SERVERS = 16
 """Zones have two to thirteen servers; what a hostile one lists beyond is not asked."""
+_MOST_TRIED = 3
+"""Servers asked in turn, where any of them will do."""
 _PATIENCE = 4.0
 """Seconds for one look at one server, in which a lost packet is sent a second time."""
 
@@ -86,6 +88,17 @@ class TxtLooks:
             owner: _values(reply, owner, authoritative=server is not None)
             for owner, reply in zip(owners, replies, strict=True)
         }
+
+    async def latest(self, owner: str) -> TxtLook:
+        """The values at the end of the aliases, from a server of their zone: resolvers remember what was missing a minute ago."""
+        target = await self.target(owner)
+        zone = target if isinstance(target, Unanswered) else await self.zone(target)
+        if not isinstance(target, Unanswered) and not isinstance(zone, Unanswered):
+            for server in zone.servers[:_MOST_TRIED]:
+                values = (await self.txt([target], server))[target]
+                if not isinstance(values, Unanswered):
+                    return values
+        return (await self.txt([owner]))[owner]
 
     async def _served(self, apex: str) -> ZoneLook | Unanswered:
         reply = await self._resolvers.ask(apex, NS)

@@ -1,0 +1,144 @@
+"""Publishing the TXT records of dns-01 (RFC 8555 section 8.4) and dns-account-01, and taking them away again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from acme_companion.act.challenges.leftovers import settings_key
+from acme_companion.act.challenges.visibility import Published, Visibility
+from acme_companion.act.dns.editor import TxtRecord
+from acme_companion.decide.dns_challenges import txt_value
+from acme_companion.decide.facts import Unanswered
+from acme_companion.problems import NotYet, Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from acme_companion.act.challenges.leftovers import Editors, Leftovers
+    from acme_companion.act.dns.editor import RecordEditor
+    from acme_companion.decide.names import Name
+    from acme_companion.decide.settings import Challenges, DnsZone
+    from acme_companion.ports import Clock, Log, Proof, TxtLooks
+
+AT_ONCE: Final = 8
+"""Changes under way in one zone; of one record set there is never more than one, as interfaces often replace it whole."""
+
+
+@dataclass
+class _Place:
+    """Where one proof is shown, and by whose credentials."""
+
+    published: Published
+    settings: DnsZone
+    editor: RecordEditor
+
+
+@dataclass
+class Dns01:
+    """See `ports.Solver`. `owner_of`: where the record of a proof belongs, before aliases are followed.
+
+    Orders may share a record: it goes when the last of them is done with it.
+    """
+
+    owner_of: Callable[[Proof], str]
+    challenges: Challenges
+    editors: Editors
+    looks: TxtLooks
+    leftovers: Leftovers
+    clock: Clock
+    log: Log
+    _places: dict[Proof, _Place] = field(default_factory=dict)
+    _wanted: Counter[TxtRecord] = field(default_factory=Counter)
+    _out: set[TxtRecord] = field(default_factory=set)
+    _names: dict[str, asyncio.Lock] = field(default_factory=dict)
+    _seats: dict[str, asyncio.Semaphore] = field(default_factory=dict)
+    _told: set[str] = field(default_factory=set)
+
+    async def present(self, proof: Proof) -> None:
+        """Publish its value beside whatever stands there; raises `NotYet` or `Refused`."""
+        place = await self._place(proof)
+        record = place.published.record
+        self._places[proof] = place
+        self._wanted[record] += 1
+        async with self._change(record):
+            if record in self._out:
+                return
+            self._out.add(record)
+            await self.leftovers.note(record, settings_key(place.settings))
+            await place.editor.add(record)
+        self.log.debug(f"{proof.name}: published the TXT record {record.name}")
+
+    async def wait(self, proofs: Sequence[Proof]) -> Mapping[Name, str]:
+        """See `ports.Solver.wait`."""
+        by_proof = {proof: self._places[proof].published for proof in proofs if proof in self._places}
+        visibility = Visibility(self.looks, self.clock, self.log, self.challenges.timeout, self._told)
+        missing = await visibility.wait(set(by_proof.values()))
+        return {
+            proof.name: missing[published] for proof, published in by_proof.items() if published in missing
+        }
+
+    async def clean_up(self, proof: Proof) -> None:
+        """Remove our value and no other; a provider that refuses costs a warning, and another try with the next issuance."""
+        place = self._places.get(proof)
+        if place is None:
+            return
+        record = place.published.record
+        self._wanted[record] -= 1
+        async with self._change(record):
+            if self._wanted[record] > 0 or record not in self._out:
+                return
+            self._out.discard(record)
+            await self.leftovers.remove(place.editor, record)
+
+    async def _place(self, proof: Proof) -> _Place:
+        owner = self.owner_of(proof)
+        target = await self.looks.target(owner)
+        if isinstance(target, Unanswered):
+            raise NotYet(f"{proof.name}: where {owner} leads to is not known: {target.why}")
+        zone = await self.looks.zone(target)
+        if isinstance(zone, Unanswered):
+            raise NotYet(f"{proof.name}: the zone of {target} is not known: {zone.why}")
+        settings = self._settings_for(proof.name, target if target != owner else "")
+        published = Published(TxtRecord(zone.apex, target, txt_value(proof.key_authorization)), zone)
+        return _Place(published, settings, self.editors.of(settings))
+
+    def _settings_for(self, name: Name, target: str) -> DnsZone:
+        """A delegated record takes the credentials that were set for the zone it leads to, if any were."""
+        delegated = self.challenges.zone_above(target) if target else None
+        if delegated and delegated.provider:
+            return delegated
+        own = self.challenges.zone_of(name)
+        if own is None or not own.provider:
+            raise Refused(
+                f"{name}: no DNS provider is set for it: set ACME_DNS_PROVIDER, or one for its zone"
+            )
+        return own
+
+    def _change(self, record: TxtRecord) -> _Change:
+        return _Change(
+            self._names.setdefault(record.name, asyncio.Lock()),
+            self._seats.setdefault(record.zone, asyncio.Semaphore(AT_ONCE)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """The right to change one record set."""
+
+    name: asyncio.Lock
+    seat: asyncio.Semaphore
+
+    async def __aenter__(self) -> None:
+        await self.name.acquire()
+        try:
+            await self.seat.acquire()
+        except BaseException:
+            self.name.release()
+            raise
+
+    async def __aexit__(self, *_: object) -> None:
+        self.seat.release()
+        self.name.release()

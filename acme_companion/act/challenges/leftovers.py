@@ -1,0 +1,127 @@
+"""Which TXT records of ours may still be published: known before they are made, so that a crash leaves none for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import suppress
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Final
+
+from acme_companion.act.dns.editor import TxtRecord
+from acme_companion.act.store import files
+from acme_companion.problems import Damaged, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from acme_companion.act.dns.editor import RecordEditor
+    from acme_companion.decide.settings import Challenges, DnsZone
+    from acme_companion.ports import Log
+
+MOST: Final = 1000
+"""Records that are remembered: a volume that was damaged must not keep us removing."""
+SWEEPING: Final = 30.0
+"""Seconds for removing what an earlier process left over."""
+
+
+class Editors:
+    """The editor of each zone of the settings, made on first need. `make` may raise `Problem`."""
+
+    def __init__(self, make: Callable[[DnsZone], RecordEditor]) -> None:
+        self._make = make
+        self._made: dict[int, RecordEditor] = {}
+
+    def of(self, zone: DnsZone) -> RecordEditor:
+        return self._made.get(id(zone)) or self._made.setdefault(id(zone), self._make(zone))
+
+
+def settings_key(zone: DnsZone) -> str:
+    """How a zone of the settings is called in the file: empty for the one for all names."""
+    return zone.zone.text if zone.zone else ""
+
+
+class Leftovers:
+    """A file with the records that were published and not yet removed, each with the `settings_key` of whose credentials it took.
+
+    It only ever serves tidiness: a disk that refuses costs a warning, never a certificate.
+    """
+
+    def __init__(self, path: Path, log: Log) -> None:
+        self._path, self._log = path, log
+        self.records: dict[TxtRecord, str] = {}
+        self._written: dict[TxtRecord, str] = {}
+        self._writing = asyncio.Lock()
+
+    def load(self) -> None:
+        """Read what a predecessor left; what cannot be read is as good as nothing."""
+        try:
+            content = files.read(self._path)
+            found = json.loads(content) if content else []
+            self._written = {
+                TxtRecord(str(one["zone"]), str(one["name"]), str(one["value"])): str(one["settings"])
+                for one in found[:MOST]
+            }
+        except (Damaged, ValueError, TypeError, KeyError) as problem:
+            self._log.warning(f"which TXT records are left over cannot be read: {self._path}: {problem}")
+        self.records = dict(self._written)
+
+    async def note(self, record: TxtRecord, key: str) -> None:
+        """Remember it durably; many at once are written in one go."""
+        self.records[record] = key
+        async with self._writing:
+            if record not in self._written:
+                await asyncio.to_thread(self._write)
+
+    async def remove(self, editor: RecordEditor, record: TxtRecord) -> None:
+        """Remove it, and forget it then: a provider that refuses costs a warning, and another try after the next issuance.
+
+        That it is gone is written down with the next one or at the end: removing it once more does no harm.
+        """
+        try:
+            await editor.remove(record)
+        except Problem as problem:
+            self._log.warning(
+                f"the TXT record {record.name} could not be removed, which is tried again after the next issuance: {problem}"
+            )
+        else:
+            self.records.pop(record, None)
+
+    async def sweep(self, challenges: Challenges, editors: Editors) -> None:
+        """Remove everything that is still known; for when no order is under way."""
+        by_key = {settings_key(zone): zone for zone in challenges.zones if zone.provider}
+        try:
+            async with asyncio.timeout(SWEEPING):
+                for record, key in list(self.records.items()):
+                    if key in by_key:
+                        await self.remove(editors.of(by_key[key]), record)
+                    else:
+                        self._log.warning(
+                            f"the TXT record {record.name} was left over, and no provider is set for its zone any more: remove it"
+                        )
+                        self.records.pop(record)
+        except (TimeoutError, Problem) as problem:
+            self._log.warning(
+                f"TXT records of ours are left over, and tried again after the next issuance: {problem}"
+            )
+        await self.close()
+
+    async def close(self) -> None:
+        async with self._writing:
+            if self.records != self._written:
+                await asyncio.to_thread(self._write)
+
+    def _write(self) -> None:
+        records = dict(list(self.records.items())[:MOST])
+        lines = [{**asdict(record), "settings": zone} for record, zone in records.items()]
+        try:
+            if lines:
+                with suppress(Damaged):  # it is there, or writing says what is wrong
+                    files.make_directory(self._path.parent, files.PRIVATE_DIRECTORY)
+                files.write(self._path, json.dumps(lines, indent=1).encode(), files.PRIVATE)
+            else:
+                files.remove(self._path)
+        except Damaged as problem:
+            self._log.warning(f"TXT records that a crash would leave over cannot be noted: {problem}")
+        self._written = records
