@@ -1,7 +1,8 @@
-"""The web server: serves challenges on 80, and a server block per certificate directory on 443."""
+"""The web server: serves challenges on 80, and a server block per certificate directory on HTTPS_PORT."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from .volume import VOLUME, Certificate, become, certificates, hostname, wait_for_pair
@@ -31,8 +32,8 @@ http {{
 """
 SERVER = """\
     server {{
-        listen 443 ssl{default};
-        listen [::]:443 ssl{default};
+        listen {port} ssl{default};
+        listen [::]:{port} ssl{default};
         server_name {names};
         ssl_certificate {chain};
         ssl_certificate_key {key};
@@ -44,7 +45,11 @@ SERVER = """\
 def server(certificate: Certificate, default: str = "") -> str:
     """Describe one TLS server."""
     return SERVER.format(
-        default=default, names=" ".join(certificate.names), chain=certificate.chain, key=certificate.key
+        port=os.environ["HTTPS_PORT"],
+        default=default,
+        names=" ".join(certificate.names),
+        chain=certificate.chain,
+        key=certificate.key,
     )
 
 
