@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from acme_companion.decide.public_cas import is_lets_encrypt, is_public
 from acme_companion.decide.public_suffixes import has_public_top_level_domain, is_public_suffix
+from acme_companion.decide.verdicts import Readiness, Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from ipaddress import IPv4Address, IPv6Address
 
     from acme_companion.decide.names import Name
@@ -16,6 +18,12 @@ if TYPE_CHECKING:
 _PROFILE_WITH_ADDRESSES = "shortlived"
 _SPECIAL = ("onion", "arpa")
 """On the list of public suffixes all the same: RFC 7686, RFC 8375."""
+
+
+def hopeless(names: Iterable[Name], ca: Ca) -> dict[Name, Verdict]:
+    """Those of `names` that this CA never certifies: nobody need look at them in DNS."""
+    because = ((name, never_certified(name, ca)) for name in names)
+    return {name: Verdict(Readiness.NOT_READY, why) for name, why in because if why}
 
 
 def never_certified(name: Name, ca: Ca) -> str:
