@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from acme_companion.cycle.waiting import Waiting
 from acme_companion.decide.facts import MailDomains, OwnAddresses, ProbeImpossible, Unanswered
+from acme_companion.decide.issuance_policy import hopeless
 from acme_companion.decide.lineages import remember_unwanted, unwanted
 from acme_companion.decide.memory import Authority, Memory, without_the_past
 from acme_companion.decide.plan import make_plan, reason_to_issue_nothing, remember_readiness
@@ -66,8 +67,13 @@ async def survey(
         waiting.database(), _outside(settings, world, held, waiting)
     )
     names = _wanted(settings, domains, held).names
-    facts, probe_warnings = await _look(settings, world, names, own)
-    verdicts = {name: judge(one, own, settings.checks, authority) for name, one in facts.items()}
+    verdicts = hopeless(names, settings.ca)
+    possible = tuple(name for name in names if name not in verdicts)
+    facts, probe_warnings = await _look(settings, world, possible, own)
+    verdicts |= {
+        name: judge(one, own, settings.checks, authority, settings.challenges.type_for(name))
+        for name, one in facts.items()
+    }
     wanted = _wanted(settings, domains, held, verdicts)
 
     now = world.clock.now()
