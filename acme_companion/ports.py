@@ -167,11 +167,23 @@ class Store(Protocol):
     def check_targets(self, directory: str, *, server: bool) -> None:
         """Refuse now what `switch` would refuse later for this directory: a link, a directory in a file's place, no right to write."""
 
-    def account_key(self) -> bytes:
-        """The ACME account key as PEM, made on first use."""
+    def account_key(self, directory_url: str) -> bytes:
+        """The key of our account at the CA with this directory as PEM, made on first use; no two directories share one."""
 
-    def certificate_key(self) -> bytes:
-        """The private key shared by all certificates as PEM, made on first use and kept over renewals."""
+    def next_account_key(self, directory_url: str) -> bytes | None:
+        """The key of a change that was begun and not ended (RFC 8555 section 7.3.5), None when there is none."""
+
+    def begin_account_key_change(self, directory_url: str) -> bytes:
+        """Another account key, stored durably beside the present one."""
+
+    def end_account_key_change(self, directory_url: str, *, changed: bool) -> None:
+        """Use the other key from now on, if the CA has `changed` to it, else forget it."""
+
+    def certificate_key(self, avoid: Collection[str] = ()) -> bytes:
+        """The private key shared by all certificates as PEM, made on first use and kept over renewals.
+
+        One whose digest (SPKI) is in `avoid` is set aside, and another one is made.
+        """
 
     def switch(
         self,
@@ -221,7 +233,8 @@ class World:
     """All doors at once. A door with one implementation is a function.
 
     `responding` serves the probe; `solving` opens what the challenges of these names need, and nothing else.
-    `authority`: a session with this CA, with what is known of it and the PEM of our account key there.
+    `authority`: a session with this CA, with what is known of it and the PEM of our account key there. `has_account`:
+    whether this CA knows an account with this key (PEM).
     """
 
     clock: Clock
@@ -233,6 +246,7 @@ class World:
     solving: Callable[[Collection[Name]], AbstractAsyncContextManager[Solving]]
     directory: Callable[[], Awaitable[Authority | Unanswered]]
     authority: Callable[[Ca, Authority, bytes, Solving], AbstractAsyncContextManager[CertificateAuthority]]
+    has_account: Callable[[Ca, bytes], Awaitable[bool]]
     mail_domains: Callable[[], Awaitable[MailDomains]]
     own_addresses: Callable[[OwnAddresses], Awaitable[OwnAddresses]]
     look_at_names: Callable[

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from acme_companion.decide.acme_problems import ProblemDocument, Rejection
+    from acme_companion.decide.memory import Stop
     from acme_companion.decide.names import Name
 
 
@@ -54,6 +55,15 @@ class Refused(Problem):
     def __init__(self, text: str, *, rejection: Rejection | None = None) -> None:
         super().__init__(text)
         self.rejection = rejection
+
+
+class AccountStopped(Refused):
+    """The CA at `directory_url` will have nothing of our account until somebody acts. Nothing is ordered there meanwhile."""
+
+    def __init__(self, text: str, directory_url: str, stop: Stop) -> None:
+        super().__init__(text)
+        self.directory_url = directory_url
+        self.stop = stop
 
 
 class Damaged(Problem):

@@ -15,6 +15,7 @@ from acme_companion.act.challenges.http01 import responding
 from acme_companion.act.challenges.solving import solving
 from acme_companion.act.siblings import open_siblings
 from acme_companion.act.siblings.own_container import own_container_id
+from acme_companion.act.store.accounts import AccountKeys
 from acme_companion.act.store.volume import Volume
 from acme_companion.cli.clock import SystemClock, SystemDice
 from acme_companion.look.directory import directory
@@ -46,6 +47,14 @@ def trust(settings: Settings) -> ssl.SSLContext:
         raise NotYet(f"CA_BUNDLE: {settings.ca.ca_bundle} cannot be used: {problem}") from None
 
 
+def account_keys(settings: Settings) -> AccountKeys:
+    """Where the account keys lie."""
+    private = Path(settings.private_volume) if settings.private_volume else None
+    return AccountKeys(
+        Path(settings.volume), private, settings.ca.directory_url, settings.ca.account_key_type
+    )
+
+
 def _open_authority(
     clock: Clock, log: Log, ca: Ca, remembered: Authority, account_key: bytes, solving: Solving
 ) -> AbstractAsyncContextManager[CertificateAuthority]:
@@ -53,6 +62,12 @@ def _open_authority(
     from acme_companion.act.acme.authority import open_authority
 
     return open_authority(ca, clock, log, remembered, account_key, solving)
+
+
+async def _has_account(clock: Clock, ca: Ca, account_key: bytes) -> bool:
+    from acme_companion.act.acme.lookup import has_account
+
+    return await has_account(ca, clock, account_key)
 
 
 class _Siblings:
@@ -84,6 +99,8 @@ async def open_world(
                 Path(settings.volume),
                 example=Path(settings.example_volume),
                 key_type=settings.ca.key_type,
+                accounts=account_keys(settings),
+                move_account_keys=settings.move_account_key,
                 clock=clock,
                 log=log,
             ),
@@ -94,9 +111,10 @@ async def open_world(
                 session, ca_trust(), settings.ca.directory_url, proxy=proxy_for(settings.ca.directory_url)
             ),
             authority=partial(_open_authority, clock, log),
+            has_account=partial(_has_account, clock),
             mail_domains=partial(mail_domains, settings.naming, settings.database),
             own_addresses=partial(own_addresses, settings.checks),
-            look_at_names=partial(look_at_names, settings.checks),
+            look_at_names=partial(look_at_names, settings.checks, type_for=settings.challenges.type_for),
             renewal_advice=lambda url: renewal_advice(
                 session, ca_trust(), url, clock.now(), proxy=proxy_for(url)
             ),

@@ -10,6 +10,7 @@ from acme_companion.cycle.deploying import deploy
 from acme_companion.cycle.issuing import issue
 from acme_companion.cycle.surveying import survey
 from acme_companion.cycle.waiting import patience
+from acme_companion.decide.accounts import retried
 from acme_companion.decide.report import Done, Report
 from acme_companion.decide.schedule import next_look
 from acme_companion.decide.steps import Archive, Deploy
@@ -35,7 +36,7 @@ async def once(settings: Settings, world: World, *, force: bool = False, startin
     memory = seen.memory
     if force or seen.held.force_renew:
         # The wish becomes memory before any order: whoever is stopped over it goes on with what is left of it, once.
-        memory = replace(memory, forced=tuple(step.lineage.directory for step in seen.plan.issues))
+        memory = replace(retried(memory), forced=tuple(step.lineage.directory for step in seen.plan.issues))
         world.store.remember(memory)
         world.store.end_force_renew()
 

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from acme_companion.cycle.account import account_key
 from acme_companion.cycle.progress import Fault, IssuedAll, Progress, remember_now
 from acme_companion.decide.memory import Authority
 from acme_companion.problems import NameRefusals, Problem
@@ -29,16 +30,16 @@ async def issue(settings: Settings, world: World, plan: Plan, memory: Memory) ->
     try:
         # A full disk must not cost a certificate.
         world.store.write_probe()
-        account_key = world.store.account_key()
+        key = await account_key(settings.ca, world)
         known = memory.authorities.get(settings.ca.directory_url, Authority())
         names = {name for step in plan.issues for name in step.lineage.names}
         async with (
             world.solving(names) as solving,
-            world.authority(settings.ca, known, account_key, solving) as ca,
+            world.authority(settings.ca, known, key, solving) as ca,
         ):
             # A new RSA key takes a second: made beside the questions to the CA, never before them.
             knowledge, key_pem = await asyncio.gather(
-                ca.knowledge(), asyncio.to_thread(world.store.certificate_key)
+                ca.knowledge(), asyncio.to_thread(world.store.certificate_key, memory.compromised)
             )
             memory = _knowing(settings, memory, knowledge)
             issued = await _all(settings, world, plan, memory, ca, key_pem)

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from acme_companion.decide.memory import Authority
 from acme_companion.decide.pair import Pair
 from acme_companion.decide.renewal import due
 from acme_companion.decide.report import Done
 from acme_companion.decide.schedule import AFTER_MORE_ROLL_BACKS, FORGET_AFTER, one_more
 from acme_companion.decide.steps import LeftOut
-from acme_companion.problems import NameRefusals, NotYet, Problem
+from acme_companion.problems import AccountStopped, NameRefusals, NotYet, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -178,6 +179,9 @@ class Progress:
 
         `spent`: the CA delivered, and the certificate could not be put in place: every try costs one.
         """
+        if isinstance(problem, AccountStopped):
+            self._note_stopped(step, problem)
+            return
         by_name = problem.by_name if isinstance(problem, NameRefusals) else {}
         if step.only_for and set(step.only_for) <= set(by_name):
             self._note_nothing_new(step, by_name)
@@ -196,6 +200,13 @@ class Progress:
             f"not issued: {problem}; next try {failures.wait_until:%d %b %H:%M} UTC; what is served stays"
         )
         self._done.append(Done(step, ok=False, sentence=sentence, left_out=_left_out(by_name)))
+
+    def _note_stopped(self, step: Issue, problem: AccountStopped) -> None:
+        """The account waits, and no certificate: once it is put right, all of them are ordered at once."""
+        known = self._memory.authorities
+        stopped = replace(known.get(problem.directory_url, Authority()), stopped=problem.stop)
+        self._memory = replace(self._memory, authorities={**known, problem.directory_url: stopped})
+        self._done.append(Done(step, ok=False, sentence=f"not issued: {problem}; what is served stays"))
 
     def _note_nothing_new(self, step: Issue, by_name: Mapping[Name, str]) -> None:
         """The new names wait, each on its own; their certificate waits for nothing."""

@@ -9,6 +9,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TYPE_CHECKING
 
 from acme_companion.cycle.waiting import Waiting
+from acme_companion.decide.accounts import pinned
 from acme_companion.decide.facts import MailDomains, OwnAddresses, ProbeImpossible, Unanswered
 from acme_companion.decide.issuance_policy import hopeless
 from acme_companion.decide.lineages import remember_unwanted, unwanted
@@ -82,6 +83,7 @@ async def survey(
     memory = remember_unwanted(memory, unwanted(domains, wanted, held, now), now)
     if authority != Authority():
         memory = replace(memory, authorities={**memory.authorities, settings.ca.directory_url: authority})
+    memory = pinned(memory, facts)
     held = replace(held, memory=memory)
     plan = make_plan(settings, domains, wanted, verdicts, held, now, force=force)
     warnings = (

@@ -40,6 +40,8 @@ class Directory:
     new_nonce: str
     new_account: str
     new_order: str
+    key_change: str = ""
+    revoke_cert: str = ""
     renewal_info: str = ""
     terms_of_service: str = ""
     caa_identities: tuple[str, ...] = ()
@@ -131,7 +133,9 @@ def directory_of(value: Mapping[str, Any]) -> Directory:
         new_nonce=acme_url(value.get("newNonce"), "newNonce"),
         new_account=acme_url(value.get("newAccount"), "newAccount"),
         new_order=acme_url(value.get("newOrder"), "newOrder"),
-        renewal_info=acme_url(value["renewalInfo"], "renewalInfo") if value.get("renewalInfo") else "",
+        key_change=_optional_url(value, "keyChange"),
+        revoke_cert=_optional_url(value, "revokeCert"),
+        renewal_info=_optional_url(value, "renewalInfo"),
         terms_of_service=_text(meta.get("termsOfService")),
         caa_identities=tuple(_texts(identities)),
         profiles={name: _text(about) for name, about in profiles.items()}
@@ -139,6 +143,10 @@ def directory_of(value: Mapping[str, Any]) -> Directory:
         else {},
         external_account_required=meta.get("externalAccountRequired") is True,
     )
+
+
+def _optional_url(value: Mapping[str, Any], key: str) -> str:
+    return acme_url(value[key], key) if value.get(key) else ""
 
 
 def order_of(value: Mapping[str, Any]) -> Order:

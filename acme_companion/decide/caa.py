@@ -10,6 +10,8 @@ from acme_companion.decide.facts import Unanswered
 from acme_companion.decide.names import quoted
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from acme_companion.decide.facts import CaaLook, CaaRecord
     from acme_companion.decide.names import Name
 
@@ -146,6 +148,14 @@ def _parse(value: str) -> tuple[str, list[tuple[str, str]]]:
     parameters = [_PARAMETER.match(text) for text in rest]
     found = [(match[1].lower(), match[2]) for match in parameters if match]
     return (domain.lower(), found) if len(found) == len(rest) else ("", [])
+
+
+def account_uris(records: Iterable[CaaRecord]) -> frozenset[str]:
+    """Every account that these records let issue, and nobody else (RFC 8657 section 3)."""
+    governing = (record for record in records if record.tag.lower() in {"issue", "issuewild"})
+    return frozenset(
+        text for record in governing for tag, text in _parse(record.value)[1] if tag == "accounturi"
+    )
 
 
 def _shown(record: CaaRecord) -> str:

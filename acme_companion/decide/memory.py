@@ -51,7 +51,8 @@ class Authority:
     `account_thumbprint`: that of the account's key (RFC 7638), empty when it is not known; `pinned_by`: names whose published
     records let only this account issue; `stopped`: why the account is of no use now, None when it is.
     `caa_identities`: the domains that CAA records must name (`meta.caaIdentities`), empty when the CA tells none.
-    `renewal_info`: the CA's renewalInfo URL (RFC 9773), empty when it has none.
+    `renewal_info`: the CA's renewalInfo URL (RFC 9773), empty when it has none. `since`: when this account took the place
+    of another one, None while it is the first.
     """
 
     account_uri: str = ""
@@ -61,6 +62,7 @@ class Authority:
     account_thumbprint: str = ""
     pinned_by: tuple[str, ...] = ()
     stopped: Stop | None = None
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,8 @@ class Held:
     `server_is_ours`: its fingerprint is in our memory, or it is the same as a lineage's that an ACME client made
     (`domains` and `acme.csr` beside it), or it is the snake-oil pair that the stack ships, or it is self-signed with
     the key that only we have. True as well when there is no whole pair. `memory` has every lineage that is ours in
-    `issued` already: also after it was lost.
+    `issued` already: also after it was lost. `ephemeral`: why all of it will be gone with the container, empty when it
+    lasts.
     """
 
     server: Certificate | None = None
@@ -150,6 +153,7 @@ class Held:
     lineages: tuple[HeldLineage, ...] = ()
     force_renew: bool = False
     memory: Memory = field(default_factory=Memory)
+    ephemeral: str = ""
 
     @property
     def directories(self) -> frozenset[str]:

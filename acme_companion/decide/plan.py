@@ -6,10 +6,20 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from acme_companion.decide.alarm import Alarm, alarm_of, ends_soon
+from acme_companion.decide.choosing import (
+    Ask,
+    Chooser,
+    kept_from_a_test_ca,
+    of_no_ca_of_ours,
+    same_account,
+    to_rehearse,
+    would_be_lost,
+)
+from acme_companion.decide.limits import Planned, WaitUntil
 from acme_companion.decide.lineages import archives, lineage_of, matches, unwanted
-from acme_companion.decide.renewal import Due, due
+from acme_companion.decide.renewal import Due, due, exempt, only_advised
 from acme_companion.decide.steps import (
-    ALARM_BEFORE,
     DEPLOYMENT,
     Deploy,
     Hold,
@@ -17,6 +27,7 @@ from acme_companion.decide.steps import (
     Keep,
     LeftOut,
     Lineage,
+    OrderKind,
     Plan,
     Skip,
     Step,
@@ -52,9 +63,10 @@ def make_plan(
     """Hold what is wanted against what is held and what was seen."""
     reason = reason_to_issue_nothing(settings, held)
     if reason:
-        ends = held.server.not_after if held.server else None
-        return Plan((Skip(reason, alarm=ends is not None and ends - now < ALARM_BEFORE),))
-    planner = _Planner(settings.ca.directory_url, verdicts, held, held.directories, now, force)
+        alarm = held.ephemeral != "" or (held.server is not None and ends_soon(held.server, now))
+        return Plan((Skip(reason, alarm=alarm),))
+    chooser = Chooser(settings, held.memory, now, force=force)
+    planner = _Planner(settings, chooser, verdicts, held, held.directories, now, force)
     wanted = with_names_in_transit(wanted, held, now)
     matched = dict(matches(wanted.certificates, held.lineages))
     steps: list[Step] = [planner.step(one, matched.get(one)) for one in wanted.certificates]
@@ -72,7 +84,7 @@ def reason_to_issue_nothing(settings: Settings, held: Held) -> str:
             f"cert.pem (issued by {held.server.issuer}, valid until {held.server.not_after:%d %b %Y}) was not issued by "
             "this companion: it belongs to you and stays. To hand it over, move cert.pem and key.pem away and restart"
         )
-    return ""
+    return would_be_lost(settings, held)
 
 
 def remember_readiness(memory: Memory, verdicts: Mapping[Name, Verdict], now: datetime) -> Memory:
@@ -89,7 +101,8 @@ def remember_readiness(memory: Memory, verdicts: Mapping[Name, Verdict], now: da
 
 @dataclass(frozen=True, slots=True)
 class _Planner:
-    directory_url: str
+    settings: Settings
+    chooser: Chooser
     verdicts: Mapping[Name, Verdict]
     held: Held
     occupied: frozenset[str]
@@ -109,24 +122,57 @@ class _Planner:
         names = tuple(name for name in wanted.names if name not in out)
         lineage = lineage_of(names or wanted.names, wanted, held, self.occupied)
         served_until = current.not_after if current else None
+        alarm = alarm_of(last, self.now) if last else Alarm.NONE
         reason, only_for = self._reason(lineage, last, current, when)
         if not names or (wanted.server and wanted.names[0] not in names):
             because = _nothing_ready(wanted, left_out)
-            return Hold(lineage, because, left_out=left_out, served_until=served_until)
+            return Hold(lineage, because, left_out=left_out, served_until=served_until, alarm=alarm)
         if current and when and not reason:
             return Keep(lineage, f"valid until {current.not_after:%d %b %Y}", when.at, left_out)
-        held_up = self._held_up(wanted, lineage, held)
-        if held_up:
-            return Hold(lineage, *held_up, left_out, served_until)
-        same_ca = current and self.memory.issued.get(current.fingerprint) == self.directory_url
+        wish = current is not None and when is not None and self._is_wish(lineage, current, when)
+        order = Planned(
+            lineage,
+            self._kind(lineage, last, current),
+            needed=when is None or when.at <= self.now,
+            wish=wish,
+        )
+        asked = self._asked(wanted, order, held, current)
+        if not isinstance(asked, Ask):
+            return Hold(lineage, *asked, left_out, served_until, alarm)
+        first = not asked.because
+        same_ca = current is not None and same_account(self.memory, current, asked.ca)
         return Issue(
             lineage,
-            reason,
+            f"{reason}. {asked.because}" if asked.because else reason,
             replaces=current.renewal_id if current and same_ca else "",
             renewal=current is not None and set(current.names) == set(names),
             left_out=left_out,
             only_for=only_for,
+            kind=order.kind if first else OrderKind.NEW,
+            rehearse=to_rehearse(self.settings, self.memory, lineage.names, last) if first else (),
+            fallback=not first,
+            wish=wish,
+            alarm=alarm,
         )
+
+    def _kind(self, lineage: Lineage, last: Certificate | None, current: Certificate | None) -> OrderKind:
+        """What the order is to the limits of the first CA."""
+        url = self.settings.ca.directory_url
+        if last is None or self.memory.issued.get(last.fingerprint) != url:
+            return OrderKind.NEW
+        window = self.memory.windows.get(last.fingerprint)
+        if (
+            current
+            and same_account(self.memory, current, self.settings.ca)
+            and exempt(current, window, self.now)
+        ):
+            return OrderKind.ADVISED
+        return OrderKind.SAME_NAMES if set(last.names) == set(lineage.names) else OrderKind.NEW
+
+    def _is_wish(self, lineage: Lineage, current: Certificate, when: Due) -> bool:
+        if when.at <= self.now:
+            return only_advised(current, when)
+        return self.force or lineage.directory in self.memory.forced
 
     def _left_out(
         self,
@@ -140,9 +186,11 @@ class _Planner:
             verdict = self.verdicts[name]
             failed = self.memory.name_failures.get(name.text)
             refused = failed is not None and failed.wait_until > self.now and not self.force
-            if verdict.readiness is Readiness.READY and not refused:
+            limited = None if refused else self.chooser.name_waits(name)
+            if verdict.readiness is Readiness.READY and not refused and not limited:
                 continue
             because = f"refused by the CA: {failed.because}" if failed and refused else verdict.because
+            because = limited.because if limited else because
             # Not knowing costs nothing that was certified, not even after it expired; what is known to be wrong does.
             known = last if verdict.readiness is Readiness.UNKNOWN and not refused else current
             if known is None or not _covers(known, name):
@@ -152,25 +200,32 @@ class _Planner:
                 if since and self.now - since >= NOT_READY_LEAVES_AFTER:
                     yield LeftOut(name, f"{because} (for {(self.now - since).days} days)")
 
-    def _held_up(
-        self, wanted: WantedCertificate, lineage: Lineage, held: HeldLineage | None
-    ) -> tuple[str, datetime | None] | None:
-        """Why an order must wait, and until when."""
-        if held is None and lineage.directory in self.occupied:
+    def _asked(
+        self,
+        wanted: WantedCertificate,
+        order: Planned,
+        held: HeldLineage | None,
+        current: Certificate | None,
+    ) -> Ask | tuple[str, datetime | None]:
+        """The CA to ask now; else why an order must wait, and until when."""
+        if held is None and order.lineage.directory in self.occupied:
             return (
-                f"the pair in {lineage.directory}/ was not issued by this companion: it belongs to you and stays. "
+                f"the pair in {order.lineage.directory}/ was not issued by this companion: it belongs to you and stays. "
                 "To hand it over, move the directory away",
                 None,
             )
+        issued_by = self.memory.issued.get(current.fingerprint, "") if current else ""
+        kept = kept_from_a_test_ca(self.settings, current, issued_by)
+        if kept:
+            return kept, None
         # Of all names: the directory of a first certificate is called by whatever name is ready first.
-        directories = {lineage.directory, *(name.directory for name in wanted.names)}
+        directories = {order.lineage.directory, *(name.directory for name in wanted.names)}
         failures = [
             self.memory.lineage_failures[one] for one in directories if one in self.memory.lineage_failures
         ]
         failed = max(failures, key=lambda one: one.wait_until, default=None)
-        if failed and failed.wait_until > self.now and (not self.force or failed.asked_by_ca):
-            return _waiting(failed.count, failed.because), failed.wait_until
-        return None
+        asked = self.chooser.ask(order, held.certificate if held else None, failed)
+        return (asked.because, asked.when) if isinstance(asked, WaitUntil) else asked
 
     def _reason(
         self, lineage: Lineage, last: Certificate | None, current: Certificate | None, when: Due | None
@@ -183,9 +238,8 @@ class _Planner:
             )
         if self.force or lineage.directory in self.memory.forced:
             return "force_renew was asked for", ()
-        issued_by = self.memory.issued.get(current.fingerprint, "")
-        if issued_by and issued_by != self.directory_url:
-            return f"the certificate comes from another CA ({issued_by})", ()
+        if unfit := self._unfit(current):
+            return unfit, ()
         if lineage.server and self.held.server and self.held.server.fingerprint != current.fingerprint:
             return "cert.pem holds another certificate", ()
         is_due = when.at <= self.now
@@ -193,6 +247,17 @@ class _Planner:
         if new:
             return "new: " + ", ".join(str(name) for name in new), () if is_due else new
         return when.because if is_due else "", ()
+
+    def _unfit(self, current: Certificate) -> str:
+        """Why a certificate must go whatever its dates say, or an empty text."""
+        if current.fingerprint in self.memory.revoked:
+            return "the certificate was revoked"
+        if current.spki in self.memory.compromised:
+            return "its private key is not secret any more"
+        issued_by = self.memory.issued.get(current.fingerprint, "")
+        if of_no_ca_of_ours(self.settings, issued_by):
+            return f"the certificate comes from another CA ({issued_by})"
+        return ""
 
 
 def _covers(certificate: Certificate, name: Name) -> bool:
@@ -218,7 +283,3 @@ def _nothing_ready(wanted: WantedCertificate, left_out: tuple[LeftOut, ...]) -> 
     if wanted.server and left_out and left_out[0].name == wanted.names[0]:
         return f"{wanted.names[0]}, without which there is no server certificate: {left_out[0].because}"
     return f"no name is ready: {left_out[0].name}: {left_out[0].because}" if left_out else "no name is wanted"
-
-
-def _waiting(count: int, because: str) -> str:
-    return f"waits after {count} failure{'s' if count > 1 else ''} in a row: {because}"

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from acme_companion.act.store import Volume
+from acme_companion.act.store.accounts import AccountKeys
 from acme_companion.decide.names import Name
 from acme_companion.decide.pair import Pair
 from acme_companion.decide.settings import KeyType
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 NOW = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
 HOST = Name("mail.example.org")
 CSR = b"a request"
+DIRECTORY_URL = "https://ca.example/directory"
 
 
 class FixedClock:
@@ -86,10 +88,25 @@ def issued(
     return Pair(pem_of(key), certificate.public_bytes(Encoding.PEM))
 
 
-def volume(root: Path, *, key_type: KeyType = KeyType.EC256, log: Lines | None = None) -> Volume:
+def volume(
+    root: Path,
+    *,
+    key_type: KeyType = KeyType.EC256,
+    log: Lines | None = None,
+    private: Path | None = None,
+    move: bool = False,
+    directory_url: str = DIRECTORY_URL,
+) -> Volume:
     root.mkdir(exist_ok=True)
-    example = root.with_name("example")
-    return Volume(root, example=example, key_type=key_type, clock=FixedClock(), log=log or Lines())
+    return Volume(
+        root,
+        example=root.with_name("example"),
+        key_type=key_type,
+        accounts=AccountKeys(root, private, directory_url, KeyType.EC256),
+        move_account_keys=move,
+        clock=FixedClock(),
+        log=log or Lines(),
+    )
 
 
 def put(directory: Path, pair: Pair, domains: str | None = None) -> None:

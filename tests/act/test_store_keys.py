@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +17,18 @@ from cryptography.hazmat.primitives.serialization import (
 
 from acme_companion.decide.settings import KeyType
 from acme_companion.problems import Damaged
-from tests.act.store_parts import KEY, NOW, OTHER_KEY, Lines, inside, issued, pem_of, put, volume
+from tests.act.store_parts import (
+    DIRECTORY_URL,
+    KEY,
+    NOW,
+    OTHER_KEY,
+    Lines,
+    inside,
+    issued,
+    pem_of,
+    put,
+    volume,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,8 +61,8 @@ def test_the_account_key_is_another(root: Path) -> None:
     """The account has a key of its own: P-256 when it is made here."""
     store = volume(root)
     with store.lock():
-        account = store.account_key()
-        assert account == store.account_key() != store.certificate_key()
+        account = store.account_key(DIRECTORY_URL)
+        assert account == store.account_key(DIRECTORY_URL) != store.certificate_key()
 
     assert isinstance(load_pem_private_key(account, None), ec.EllipticCurvePrivateKey)
     assert oct((root / "acme" / "account.pem").stat().st_mode) == "0o100600"
@@ -68,7 +80,7 @@ def test_keys_of_mailcow_are_kept(root: Path, form: str) -> None:
             capture_output=True,
         )
     with store.lock():
-        assert store.account_key() == (root / "acme" / "account.pem").read_bytes()
+        assert store.account_key(DIRECTORY_URL) == (root / "acme" / "account.pem").read_bytes()
         assert store.certificate_key() == (root / "acme" / "key.pem").read_bytes()
 
 
@@ -87,7 +99,10 @@ def test_a_damaged_key_is_never_overwritten(root: Path, data: bytes) -> None:
     for name in ("account.pem", "key.pem"):
         (root / "acme" / name).write_bytes(data)
     with store.lock():
-        for ask, name in ((store.account_key, "account.pem"), (store.certificate_key, "key.pem")):
+        for ask, name in (
+            (partial(store.account_key, DIRECTORY_URL), "account.pem"),
+            (store.certificate_key, "key.pem"),
+        ):
             with pytest.raises(
                 Damaged, match=rf"acme/{name}: not an unencrypted .* it is not overwritten: put the"
             ):
@@ -102,7 +117,7 @@ def test_one_key_for_both_is_refused(root: Path) -> None:
     for name in ("account.pem", "key.pem"):
         (root / "acme" / name).write_bytes(pem_of(KEY))
     with store.lock():
-        for ask in (store.account_key, store.certificate_key):
+        for ask in (partial(store.account_key, DIRECTORY_URL), store.certificate_key):
             with pytest.raises(Damaged, match=r"account\.pem.*hold the same key.* move account\.pem away"):
                 ask()
 
@@ -123,7 +138,7 @@ def test_the_layout_before_sni(root: Path) -> None:
     store = volume(root, log=log)
     with store.lock():
         assert store.certificate_key() == pem_of(KEY)
-        assert store.account_key() == pem_of(OTHER_KEY)
+        assert store.account_key(DIRECTORY_URL) == pem_of(OTHER_KEY)
         assert store.read().server_is_ours
     said = list(log.lines)
     with store.lock():

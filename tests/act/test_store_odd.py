@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from acme_companion.act.store.volume import Volume
 from acme_companion.decide.memory import Memory
-from acme_companion.decide.settings import KeyType
 from acme_companion.problems import Damaged
-from tests.act.store_parts import CSR, HOST, KEY, NOW, FixedClock, Lines, issued, pem_of, put, volume
+from tests.act.store_parts import CSR, HOST, KEY, NOW, Lines, issued, pem_of, put, volume
 from tests.bed.process import CHECKOUT
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from acme_companion.act.store.volume import Volume
 
 MAIL = HOST.text
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files to others")
@@ -113,7 +113,7 @@ def test_a_key_of_another_user(root: Path) -> None:
 def bootstrapped(path: str) -> None:
     log = Lines()
     root = type(CHECKOUT)(path)
-    store = Volume(root, example=root / "x", key_type=KeyType.EC256, clock=FixedClock(), log=log)
+    store = volume(root, log=log)
     with store.lock():
         store.bootstrap(HOST, NOW)
     print("\n".join(log.lines))

@@ -13,6 +13,7 @@ from acme_companion.decide.pair import Pair
 from acme_companion.problems import Damaged
 from tests.act.store_parts import (
     CSR,
+    DIRECTORY_URL,
     HOST,
     KEY,
     NOW,
@@ -74,7 +75,7 @@ def test_modes(root: Path, umask: int) -> None:
         with store.lock():
             store.switch(MAIL, issued(MAIL), [HOST], CSR, server=True, now=NOW)
             store.switch(MAIL, issued(MAIL), [HOST], CSR, server=True, now=NOW)
-            store.account_key()
+            store.account_key(DIRECTORY_URL)
     finally:
         os.umask(before)
     expected = {"key.pem": 0o600, "account.pem": 0o600, "lock": 0o600, ".companion": 0o700}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Final
 
@@ -20,10 +21,9 @@ from acme_companion.act.acme.proof import NamesDeclined
 from acme_companion.act.acme.signing import AccountKey
 from acme_companion.decide.acme_answers import NotAnAcmeAnswer, acme_url, directory_of
 from acme_companion.decide.chain import ChainRefused, check
-from acme_companion.decide.memory import Authority
 from acme_companion.decide.pair import spki_of
 from acme_companion.ports import Issued
-from acme_companion.problems import Damaged, NameRefusals, NotYet, Problem, Refused
+from acme_companion.problems import AccountStopped, Damaged, NameRefusals, NotYet, Problem, Refused
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Mapping, Sequence
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from acme_companion.decide.acme_answers import Directory
     from acme_companion.decide.acme_problems import ProblemDocument
+    from acme_companion.decide.memory import Authority
     from acme_companion.decide.names import Name
     from acme_companion.decide.settings import Ca
     from acme_companion.ports import Clock, Log, Solving
@@ -77,6 +78,7 @@ class Session:
         self._remembered, self._key, self._solving, self._http = remembered, key, solving, http
         self._signing_in = asyncio.Lock()
         self._orders: Orders | None = None
+        self._stopped: AccountStopped | None = None
         self._failure: tuple[float, Problem | Declined | None] = (0.0, None)
 
     async def knowledge(self) -> Authority:
@@ -85,11 +87,14 @@ class Session:
             orders = await self._signed_in()
         except Declined as declined:
             raise declined.as_problem(self._clock.now()) from None
-        return Authority(
+        return replace(
+            self._remembered,
             account_uri=self._network.account_url,
             contact=self._ca.contact,
             caa_identities=orders.directory.caa_identities,
             renewal_info=orders.directory.renewal_info,
+            account_thumbprint=self._key.thumbprint,
+            stopped=self._stopped.stop if self._stopped else None,
         )
 
     async def issue(
@@ -111,6 +116,8 @@ class Session:
         left_out: dict[Name, str] = {}
         documents: dict[Name, ProblemDocument] = {}
         for _ in range(ROUNDS):
+            if self._stopped:
+                raise self._stopped
             orders = await self._signed_in()
             account = self._network.account_url
             csr = _signing_request(key, names)
@@ -123,16 +130,26 @@ class Session:
             except OrderDead:
                 self._log.info(f"{names[0]}: an authorization ran out meanwhile; ordering anew")
             except Declined as declined:
-                if declined.kind != "accountDoesNotExist":
-                    raise
-                async with self._signing_in:
-                    await self._account.replace(orders.directory, account)
+                await self._repair_account(orders.directory, account, declined)
             else:
                 believed = self._believed(chain, names, spki)
                 return Issued(believed, csr.public_bytes(Encoding.PEM), left_out, documents)
         raise NotYet(
             f"{names[0]}: no certificate after ordering {ROUNDS} times; refused so far: {_listed(left_out)}"
         )
+
+    async def _repair_account(self, directory: Directory, account: str, declined: Declined) -> None:
+        """Have another account where the CA has lost ours; raises `declined` again when it is about something else."""
+        async with self._signing_in:
+            try:
+                if declined.kind == "accountDoesNotExist":
+                    await self._account.replace(directory, account)
+                    return
+                fault = self._stopped or await self._account.fault(declined)
+            except AccountStopped as stopped:
+                fault = stopped
+            self._stopped = fault
+        raise fault or declined
 
     def _believed(self, chain: bytes, names: Collection[Name], spki: str) -> bytes:
         try:
@@ -156,10 +173,11 @@ class Session:
             return self._orders
 
     async def _sign_in(self) -> Orders:
+        self._account.refuse_stopped()
         answer = await self._network.get(self._ca.directory_url)
         directory = answer.read(directory_of)
         self._network.new_nonce_url = directory.new_nonce
-        await self._account.sign_in(directory, self._remembered, self._ca.contact)
+        await self._account.sign_in(directory)
         return self._orders_at(directory)
 
     def _orders_at(self, directory: Directory) -> Orders:
@@ -181,7 +199,7 @@ class Session:
 
     @cached_property
     def _account(self) -> Account:
-        return Account(self._network, self._ca.contact, self._log)
+        return Account(self._network, self._key, self._ca, self._remembered, self._clock, self._log)
 
 
 def _without(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from functools import cached_property
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from acme import jws
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -11,11 +12,16 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from josepy.b64 import b64encode
 from josepy.errors import DeserializationError
 from josepy.json_util import decode_b64jose, encode_b64jose
-from josepy.jwa import ES256, ES384, RS256, JWASignature
-from josepy.jwk import JWK, JWKEC, JWKRSA
+from josepy.jwa import ES256, ES384, HS256, RS256, JWASignature
+from josepy.jwk import JWK, JWKEC, JWKRSA, JWKOct
 
 from acme_companion.decide.pair import spki_of
 from acme_companion.problems import Damaged
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from acme_companion.decide.settings import ExternalAccount
 
 _CURVES: Final = {256: ES256, 384: ES384}
 
@@ -51,6 +57,41 @@ class AccountKey:
             kid=account or None,
         )
         return bytes(signature.json_dumps().encode())
+
+    @property
+    def kind(self) -> str:
+        """What kind of key it is, for people."""
+        bits = self._key.key.key_size
+        return f"RSA {bits}" if isinstance(self._key, JWKRSA) else f"EC P-{bits}"
+
+    def public(self) -> dict[str, Any]:
+        """The public half as a JWK (RFC 7517)."""
+        public: dict[str, Any] = self._key.public_key().to_json()
+        return public
+
+    def bound_to(self, external: ExternalAccount, url: str) -> dict[str, Any]:
+        """The JWS that binds this key to an account at the CA's own site (section 7.3.4); `url` is newAccount's."""
+        signature = jws.JWS.sign(
+            json.dumps(self.public()).encode(),
+            key=JWKOct(key=decode_b64jose(external.hmac_key.reveal())),
+            alg=HS256,
+            nonce=None,
+            url=url,
+            kid=external.key_id,
+        )
+        return _plain(signature)
+
+    def vouched(self, payload: Mapping[str, Any], url: str) -> dict[str, Any]:
+        """A JWS inside another one, with the public key and without a nonce (sections 7.3.5)."""
+        signature = jws.JWS.sign(
+            json.dumps(payload).encode(), key=self._key, alg=self._algorithm, nonce=None, url=url, kid=None
+        )
+        return _plain(signature)
+
+
+def _plain(signature: jws.JWS) -> dict[str, Any]:
+    plain: dict[str, Any] = json.loads(signature.json_dumps())
+    return plain
 
 
 def usable_nonce(nonce: str) -> bool:

@@ -1,4 +1,4 @@
-"""The two private keys below `acme/`: the ACME account's and the one shared by all certificates.
+"""Private keys: the one shared by all certificates, and what all keys have in common.
 
 One that exists is kept whatever its type, and never overwritten.
 """
@@ -10,27 +10,58 @@ from typing import TYPE_CHECKING
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from acme_companion.act.store import files
-from acme_companion.act.store.layout import ACCOUNT, ACME, KEY
+from acme_companion.act.store import files, generations
+from acme_companion.act.store.layout import ACME, KEY
 from acme_companion.decide.pair import NotAPair, public_key_digest
 from acme_companion.decide.settings import KeyType
 from acme_companion.problems import Damaged
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+    from datetime import datetime
     from pathlib import Path
 
+COMPROMISED = ".compromised"
+"""A key that somebody else may have lies beside the generations under this suffix, and is never brought back."""
 
-def account_key(root: Path) -> bytes:
-    """The account key, P-256 when it is made here: 200 signatures for one order of 100 names cost nothing then.
 
-    An account that began with mailcow's container keeps its RSA key, so the way back stays open.
+def certificate_key(
+    root: Path,
+    kind: KeyType,
+    account_keys: Iterable[Path],
+    avoid: Collection[str],
+    now: datetime,
+) -> bytes:
+    """The key shared by all certificates, of this kind when it is made here; raises `Damaged`.
+
+    One whose digest is in `avoid` is set aside below `backups/acme/`, and another one is made.
     """
-    return _key(root, ACCOUNT, KEY, KeyType.EC256)
+    path = root / ACME / KEY
+    data = files.read(path)
+    if data is not None and digest(path, data) in avoid:
+        generations.keep(root, ACME, {KEY: data}, now, COMPROMISED)
+        data = None
+    if data is None:
+        files.make_directory(path.parent)
+        data = generate(kind)
+        files.write(path, data, files.PRIVATE)
+    for account in account_keys:
+        refuse_same(path, data, account, account)
+    return data
 
 
-def certificate_key(root: Path, kind: KeyType) -> bytes:
-    """The key shared by all certificates, of this kind when it is made here; raises `Damaged`."""
-    return _key(root, KEY, ACCOUNT, kind)
+def refuse_same(path: Path, data: bytes, other: Path, account: Path) -> None:
+    """Raise `Damaged` when `other` holds the key `data` of `path` as well (RFC 8555 section 11.1), or that one cannot be used."""
+    own = digest(path, data)
+    try:
+        same = public_key_digest(files.read(other) or b"") == own
+    except (NotAPair, Damaged):
+        return  # whoever needs it says so
+    if same:
+        raise Damaged(
+            f"{path} and {other}: hold the same key, which CAs refuse (RFC 8555 section 11.1); move {account.name} away and "
+            "a new account will be made"
+        )
 
 
 def held_certificate_key(root: Path) -> str:
@@ -40,22 +71,6 @@ def held_certificate_key(root: Path) -> str:
         return public_key_digest(data) if data else ""
     except (Damaged, NotAPair):
         return ""
-
-
-def _key(root: Path, name: str, other_name: str, kind: KeyType) -> bytes:
-    path, other = root / ACME / name, root / ACME / other_name
-    data = files.read(path)
-    if data is None:
-        files.make_directory(path.parent)
-        data = _generate(kind)
-        files.write(path, data, files.PRIVATE)
-    own, other_data = digest(path, data), files.read(other)
-    if other_data is not None and digest(other, other_data) == own:
-        raise Damaged(
-            f"{path} and {other}: hold the same key, which CAs refuse (RFC 8555 section 11.1); move {ACCOUNT} away and "
-            "a new account will be made"
-        )
-    return data
 
 
 def digest(path: Path, data: bytes) -> str:
@@ -68,7 +83,8 @@ def digest(path: Path, data: bytes) -> str:
         ) from None
 
 
-def _generate(kind: KeyType) -> bytes:
+def generate(kind: KeyType) -> bytes:
+    """A new private key as PEM (PKCS#8)."""
     key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
     match kind:
         case KeyType.RSA2048:

@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 CERTIFICATE, KEY, DOMAINS, CSR = "cert.pem", "key.pem", "domains", "acme.csr"
 BACKUPS, ACME, OWN = "backups", "acme", ".companion"
 DHPARAMS, FORCE_RENEW = "dhparams.pem", "force_renew"
+ACCOUNTS, ACCOUNT_DIRECTORY, NEXT = "accounts", "account.directory", ".next.pem"
 ACCOUNT, STATE, INTENT, PROBE = "account.pem", "state.json", "intent.json", "probe"
 
 MODES = {KEY: files.PRIVATE, CERTIFICATE: files.PUBLIC, DOMAINS: files.PUBLIC, CSR: files.PUBLIC}
 
-_OUR_FILES = {*MODES, DHPARAMS, ACCOUNT, STATE, INTENT, PROBE}
+_OUR_FILES = {*MODES, DHPARAMS, ACCOUNT, ACCOUNT_DIRECTORY, f"account{NEXT}", STATE, INTENT, PROBE}
 _RESERVED = {CERTIFICATE, KEY, DOMAINS, DHPARAMS, BACKUPS, ACME, FORCE_RENEW}
 _GENERATION = re.compile(r"\d{4}(?:-\d\d){2}(?:_\d\d){3}\Z")
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from acme_companion.act.issuers.self_signed import LIFETIME, self_signed
 from acme_companion.act.store import dhparams, files, generations, intent, layout, reading
-from acme_companion.act.store.layout import ACCOUNT, ACME, CERTIFICATE, DHPARAMS, KEY
+from acme_companion.act.store.layout import ACME, CERTIFICATE, DHPARAMS, KEY
 from acme_companion.decide.pair import Pair
 from acme_companion.problems import Damaged
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime
     from pathlib import Path
 
@@ -24,13 +24,15 @@ if TYPE_CHECKING:
 _PAIR = (CERTIFICATE, KEY)
 
 
-def private_modes(root: Path, held: Held, warn: Callable[[str], None]) -> Iterator[str]:
+def private_modes(
+    root: Path, held: Held, account_keys: Iterable[Path], warn: Callable[[str], None]
+) -> Iterator[str]:
     """Make our private keys private that others could read; yields what was changed.
 
     The mode of an admin's own key is the admin's choice (siblings without root read it by its group), unless everybody
     can read it: that is warned of, and so is a key of ours that another user owns.
     """
-    for path, ours in _keys(root, held):
+    for path, ours in (*((path, True) for path in account_keys), *_keys(root, held)):
         mode = _mode(path)
         if not mode & 0o077:
             continue
@@ -49,9 +51,8 @@ def private_modes(root: Path, held: Held, warn: Callable[[str], None]) -> Iterat
 
 
 def _keys(root: Path, held: Held) -> Iterator[tuple[Path, bool]]:
-    """Every private key that siblings or we read, and whether it is known to be ours."""
+    """Every private key of a certificate, and whether it is known to be ours."""
     yield root / ACME / KEY, True
-    yield root / ACME / ACCOUNT, True
     yield root / KEY, held.server is not None and held.server_is_ours
     ours = {lineage.directory for lineage in held.lineages if lineage.ours}
     for name in files.list_directory(root):

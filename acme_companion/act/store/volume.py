@@ -26,10 +26,11 @@ from acme_companion.act.store.state import State
 from acme_companion.problems import Damaged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from datetime import datetime
     from pathlib import Path
 
+    from acme_companion.act.store.accounts import AccountKeys
     from acme_companion.decide.memory import Held, Memory
     from acme_companion.decide.names import Name
     from acme_companion.decide.pair import Pair
@@ -43,8 +44,20 @@ _PROBE_BYTES = 64 * 1024
 class Volume:
     """Implements `ports.Store`. Whatever writes needs `lock`; `read` needs nothing, not even a writable volume."""
 
-    def __init__(self, root: Path, *, example: Path, key_type: KeyType, clock: Clock, log: Log) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        example: Path,
+        key_type: KeyType,
+        accounts: AccountKeys,
+        move_account_keys: bool = False,
+        clock: Clock,
+        log: Log,
+    ) -> None:
         self._root = root
+        self._accounts = accounts
+        self._move_account_keys = move_account_keys
         self._example = example
         self._key_type = key_type
         self._clock = clock
@@ -63,10 +76,12 @@ class Volume:
             try:
                 self._finish()
                 sweeping.sweep(self._root)
+                self._accounts.sweep()
                 for sentence in migration.adopt_layout_before_sni(
                     self._root, self._state, self._clock.now(), self._log
                 ):
                     self._log.info(sentence)
+                self._move()
                 yield
             finally:
                 self._held = False
@@ -84,10 +99,15 @@ class Volume:
         self._finish()
         held = self.read()
         made = [
-            *starting.private_modes(self._root, held, self._warn_once),
+            *starting.private_modes(self._root, held, self._accounts.paths(), self._warn_once),
             *starting.dh_parameters(self._root),
             *starting.server_pair(
-                self._root, self._example, hostname, held.memory, self.certificate_key, now
+                self._root,
+                self._example,
+                hostname,
+                held.memory,
+                lambda: self.certificate_key(held.memory.compromised),
+                now,
             ),
         ]
         server, _ = reading.pair_or_damage(self._root, reading.PairReader())
@@ -111,13 +131,25 @@ class Volume:
         self._finish()
         targets.check(self._root, directory, server=server)
 
-    def account_key(self) -> bytes:
+    def account_key(self, directory_url: str) -> bytes:
         self._require_lock()
-        return keys.account_key(self._root)
+        return self._accounts.key(directory_url)
 
-    def certificate_key(self) -> bytes:
+    def next_account_key(self, directory_url: str) -> bytes | None:
+        return self._accounts.next_key(directory_url)
+
+    def begin_account_key_change(self, directory_url: str) -> bytes:
         self._require_lock()
-        return keys.certificate_key(self._root, self._key_type)
+        return self._accounts.begin_change(directory_url)
+
+    def end_account_key_change(self, directory_url: str, *, changed: bool) -> None:
+        self._require_lock()
+        self._accounts.end_change(directory_url, changed=changed)
+
+    def certificate_key(self, avoid: Collection[str] = ()) -> bytes:
+        self._require_lock()
+        paths, now = self._accounts.paths(), self._clock.now()
+        return keys.certificate_key(self._root, self._key_type, paths, avoid, now)
 
     def switch(
         self,
@@ -160,6 +192,16 @@ class Volume:
         else:
             files.remove(path)
         self._wish_stays = False
+
+    def _move(self) -> None:
+        if not self._move_account_keys:
+            return
+        try:
+            for sentence in self._accounts.move():
+                self._log.info(sentence)
+        except Damaged as problem:
+            # They work from where they are.
+            self._log.warning(f"{problem}; account keys stay where they are")
 
     def _is_wish(self, *, there: bool) -> bool:
         self._wish_stays = self._wish_stays and there
