@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from acme_companion.decide.acme_answers import retry_after
 from acme_companion.decide.memory import RenewalWindow
+from acme_companion.decide.names import quoted
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -15,10 +16,12 @@ if TYPE_CHECKING:
     from acme_companion.decide.pair import Certificate
 
 SHORT_LIFETIME = timedelta(days=10)
+SHORTEST_TO_COUNT = timedelta(days=2)
 YOUNGEST = timedelta(hours=12)
 """A certificate this young (or in the first tenth of its life) is not renewed, so that a CA whose advice is always "now" gets two orders a day."""
 ASK_AGAIN_AT_LEAST = timedelta(minutes=1)
-ASK_AGAIN_AT_MOST = timedelta(days=1)
+ASK_AGAIN_AT_MOST = timedelta(hours=12)
+"""RFC 9773 section 4.3.2 lets us, and Let's Encrypt wants to be asked twice a day: it is how a revocation is learnt of."""
 ASK_AGAIN_WITHOUT_ADVICE = timedelta(hours=6)  # RFC 9773 section 4.3.3
 
 
@@ -37,28 +40,57 @@ class RenewalAdvice:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """When to renew, and the reason in one sentence."""
+    """When to renew, and the reason in one sentence. `advised`: it is the CA's own advice."""
 
     at: datetime
     because: str
+    advised: bool = False
 
 
 def due(certificate: Certificate, window: RenewalWindow | None) -> Due:
     """The moment from which `certificate` should be renewed (RFC 9773; a share of the lifetime as the backstop)."""
     life = certificate.not_after - certificate.not_before
     last_call = certificate.not_after - life / 10
-    # RFC 9773 section 4.2: a window that ends before it starts is none. One that starts before the certificate does
-    # would have every successor renewed as well.
-    if window is not None and certificate.not_before < window.start < window.end:
+    if window is not None and usable(window, certificate):
+        page = f" ({quoted(window.explanation)})" if window.explanation else ""
         if window.chosen >= last_call:
-            return Due(last_call, "a tenth of its lifetime is left, and the CA's advice would be later")
+            return Due(
+                last_call, f"a tenth of its lifetime is left, and the CA's advice would be later{page}"
+            )
         return Due(
             max(window.chosen, certificate.not_before + min(YOUNGEST, life / 10)),
-            f"the CA asks for a renewal between {window.start:%d %b} and {window.end:%d %b %Y}",
+            f"the CA asks for a renewal between {window.start:%d %b} and {window.end:%d %b %Y}{page}",
+            advised=True,
         )
     if life < SHORT_LIFETIME:
         return Due(certificate.not_after - life / 2, "half of its lifetime is over")
     return Due(certificate.not_after - life / 3, "two thirds of its lifetime are over")
+
+
+def usable(window: RenewalWindow, certificate: Certificate) -> bool:
+    """Whether a window is one: not one that ends before it starts (RFC 9773 section 4.2), nor one that starts before the certificate.
+
+    With the latter every successor would be renewed as well.
+    """
+    return certificate.not_before < window.start < window.end
+
+
+def exempt(certificate: Certificate, window: RenewalWindow | None, now: datetime) -> bool:
+    """Whether a renewal now is what the CA advised: inside the window, and with a predecessor that can be named."""
+    return (
+        window is not None
+        and bool(certificate.renewal_id)
+        and usable(window, certificate)
+        and window.start <= now < window.end
+    )
+
+
+def only_advised(certificate: Certificate, when: Due) -> bool:
+    """Whether nothing but the CA's advice asks for it, so that a CA whose advice is always "now" must not be followed for ever.
+
+    What lives for less than two days has to be renewed more than twice a day.
+    """
+    return when.advised and certificate.not_after - certificate.not_before > SHORTEST_TO_COUNT
 
 
 def window_from(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from acme_companion.decide.steps import ALARM_BEFORE, Archive, Deploy, Hold, Issue, Keep, Plan, Skip, Step
+from acme_companion.decide.alarm import ALARM_BEFORE, WORDS, Alarm
+from acme_companion.decide.steps import Archive, Deploy, Hold, Issue, Keep, Plan, Skip, Step
 from acme_companion.decide.verdicts import Readiness
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 MOST_KEPT_LINES = 20
 """More certificates than this with nothing new to say of them are told in one line."""
 MOST_LEFT_OUT_LINES = 20
+_LOUD = {Alarm.URGENT, Alarm.CRITICAL, Alarm.EXPIRED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ def _alarms(step: Step, now: datetime) -> bool:
     match step:
         case Hold():
             return step.lineage.server and (
-                step.served_until is None or step.served_until - now < ALARM_BEFORE
+                step.served_until is None or (step.alarm in _LOUD and step.served_until - now < ALARM_BEFORE)
             )
         case Skip():
             return step.alarm
@@ -136,14 +138,21 @@ def _step_lines(step: Step, done: Done | None) -> Iterator[tuple[str, str]]:
             )
         case Issue():
             level = "info" if done is None or done.ok else "error"
-            yield level, f"{step.lineage}: {done.sentence if done else f'to be issued, {step.because}'}"
+            alarm = "" if done is None or done.ok else _alarm(step.alarm)
+            yield (
+                level,
+                f"{step.lineage}: {done.sentence if done else f'to be issued, {step.because}'}{alarm}",
+            )
         case Hold():
             until = f"; next try {step.until:%d %b %H:%M} UTC" if step.until else ""
             meanwhile = (
                 f"; served meanwhile: valid until {step.served_until:%d %b %Y}" if step.served_until else ""
             )
-            level = "error" if step.lineage.server and not step.served_until else "warning"
-            yield level, f"{step.lineage}: not issued, {step.because}{until}{meanwhile}"
+            loud = step.alarm in _LOUD or (step.lineage.server and not step.served_until)
+            yield (
+                "error" if loud else "warning",
+                f"{step.lineage}: not issued, {step.because}{until}{meanwhile}{_alarm(step.alarm)}",
+            )
         case Archive():
             level = "info" if done is None or done.ok else "error"
             yield level, f"{step.directory}: {done.sentence if done else f'to be archived, {step.because}'}"
@@ -159,6 +168,10 @@ def _step_lines(step: Step, done: Done | None) -> Iterator[tuple[str, str]]:
             "warning",
             f"  and {len(left_out) - MOST_LEFT_OUT_LINES} more names left out: `acme-companion check` lists them",
         )
+
+
+def _alarm(alarm: Alarm) -> str:
+    return f"; {WORDS[alarm]}" if WORDS[alarm] else ""
 
 
 def as_data(report: Report) -> dict[str, Any]:
@@ -193,6 +206,10 @@ def step_as_data(step: Step, done: Done | None = None) -> dict[str, Any]:
                 one.name.text: one.because for one in (*step.left_out, *(done.left_out if done else ()))
             },
         }
+    if isinstance(step, Issue | Hold):
+        data["alarm"] = step.alarm.value
+    if isinstance(step, Issue):
+        data |= {"fallback": step.fallback, "rehearse": [name.text for name in step.rehearse]}
     if isinstance(step, Keep):
         data["next_renewal"] = step.next_renewal.isoformat()
     if isinstance(step, Hold):

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from acme_companion.decide.alarm import Alarm
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from acme_companion.decide.names import Name
 
-ALARM_BEFORE = timedelta(days=14)
-"""A certificate that cannot be renewed now and ends sooner than this is spoken of loudly."""
 DEPLOYMENT = "(deployment)"
 """The key of the deployment's own failures beside those of lineages; no directory can have this name."""
 
@@ -67,7 +66,7 @@ class Issue:
 
     `only_for`: new names without which the present certificate will do; empty when there are other reasons. `rehearse`:
     names to be ordered at the CA's staging directory before. `fallback`: it is the second CA that is asked. `wish`:
-    nothing but an admin's wish, or the CA's advice, is the reason.
+    nothing but an admin's wish, or the CA's advice, is the reason. `alarm`: how near its end is what is served meanwhile.
     """
 
     lineage: Lineage
@@ -80,6 +79,7 @@ class Issue:
     rehearse: tuple[Name, ...] = ()
     fallback: bool = False
     wish: bool = False
+    alarm: Alarm = Alarm.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +94,7 @@ class Hold:
     until: datetime | None = None
     left_out: tuple[LeftOut, ...] = ()
     served_until: datetime | None = None
+    alarm: Alarm = Alarm.NONE
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from acme_companion.decide.alarm import Alarm
 from acme_companion.decide.deployment import EndpointResult
 from acme_companion.decide.facts import Endpoint, Refusal
 from acme_companion.decide.report import (
@@ -184,7 +185,14 @@ def test_warnings_and_refused_rows_come_first():
         pytest.param(report(), False, id="nothing was done"),
         pytest.param(report(HOLD), False, id="a server certificate that waits and lasts is no failure"),
         pytest.param(
-            report(replace(HOLD, served_until=NOW + 6 * DAY)), True, id="one that ends within a week is"
+            report(replace(HOLD, served_until=NOW + 6 * DAY, alarm=Alarm.URGENT)),
+            True,
+            id="one that ends within a week is",
+        ),
+        pytest.param(
+            report(replace(HOLD, served_until=NOW + 3 * DAY, alarm=Alarm.LOW)),
+            False,
+            id="not a short-lived one at its half",
         ),
         pytest.param(report(replace(HOLD, served_until=None)), True, id="no server certificate at all is"),
         pytest.param(
@@ -242,12 +250,16 @@ def test_as_data():
             "because": ISSUE.because,
             **lineage,
             "left_out": {**out, HOST: "refused"},
+            "alarm": "none",
+            "fallback": False,
+            "rehearse": [],
             "ok": False,
             "result": "not issued",
         },
         {
             "step": "hold",
             "because": HOLD.because,
+            "alarm": "none",
             **lineage,
             "left_out": {},
             "until": "2026-11-22T12:00:00+00:00",

@@ -238,7 +238,7 @@ class Settings:
     `fallback_ca`: asked when `ca` is down or limits us while a certificate nears its end. `rehearsal_ca`: where a set of
     names that never succeeded is ordered first, None without rehearsal. `private_volume`: where secrets lie that siblings
     need not see (account keys), empty when nothing is mounted there and they lie in `volume`; `move_account_key`: those
-    that lie in `volume` shall move there.
+    that lie in `volume` shall move there. `allow_ephemeral_volume`: order although `volume` is lost with the container.
     """
 
     naming: Naming
@@ -254,6 +254,7 @@ class Settings:
     volume: str = "/var/lib/acme"
     private_volume: str = ""
     move_account_key: bool = False
+    allow_ephemeral_volume: bool = False
     example_volume: str = "/var/lib/ssl-example"
     skip_acme: bool = False
     time_zone: str = ""

@@ -1,0 +1,186 @@
+"""Which CA is asked for a certificate, and whether now: settings, failures and limits of both CAs, held together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from acme_companion.decide.alarm import URGENT
+from acme_companion.decide.known_cas import TEST_DIRECTORIES, is_test_certificate
+from acme_companion.decide.ledger import Ledger
+from acme_companion.decide.limits import Planned, WaitUntil, decide, limits_of, name_waits_until
+from acme_companion.decide.limits.counting import begun
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from acme_companion.decide.memory import Failures, Held, Memory
+    from acme_companion.decide.names import Name
+    from acme_companion.decide.pair import Certificate
+    from acme_companion.decide.settings import Ca, Settings
+
+FAILURES_BEFORE_THE_FALLBACK = 2
+"""One failure is a hiccup."""
+LONG_WAIT = timedelta(hours=1)
+"""What a limit of the first CA may take before the second one is asked for a certificate that nears its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """The CA to ask now. `because`: why it is the fallback, empty when it is the first one."""
+
+    ca: Ca
+    because: str = ""
+
+
+class Chooser:
+    """Decides order by order while a plan is made: what one takes of a CA's limits, the next one does not find there."""
+
+    def __init__(self, settings: Settings, memory: Memory, now: datetime, *, force: bool) -> None:
+        self._settings, self._memory, self._now, self._force = settings, memory, now, force
+        self._ledgers = dict(memory.ledgers)
+
+    def ask(self, order: Planned, last: Certificate | None, failed: Failures | None) -> Ask | WaitUntil:
+        """Who to ask for `order` now, or until when to wait. `last`: the newest certificate, also an expired one."""
+        first, fallback = self._settings.ca, self._settings.fallback_ca
+        waits = self._waits(first, order, failed)
+        if waits is None:
+            return Ask(first)
+        if fallback is None:
+            return waits
+        because = needs_fallback(order, last, failed, waits, fallback, self._now)
+        if not because:
+            return waits
+        # Its wait was for the other CA, unless it is this one that failed.
+        own = failed if failed and failed.ca == fallback.directory_url else None
+        if self._waits(fallback, order, own) is None:
+            return Ask(fallback, because)
+        return waits
+
+    def name_waits(self, name: Name) -> WaitUntil | None:
+        """Whether one more failed validation of `name` could be one too many for the CA."""
+        url = self._settings.ca.directory_url
+        ledger = self._ledgers.get(url)
+        return name_waits_until(limits_of(url), ledger, name, self._now) if ledger else None
+
+    def _waits(self, ca: Ca, order: Planned, failed: Failures | None) -> WaitUntil | None:
+        """Until when `ca` must not be asked; None: the order is on its way there, and counted."""
+        if failed and failed.wait_until > self._now and (not self._force or failed.asked_by_ca):
+            return WaitUntil(failed.wait_until, _after_failures(failed), closed=failed.asked_by_ca)
+        url = ca.directory_url
+        limits, ledger = limits_of(url), self._ledgers.get(url, Ledger())
+        decision = decide(limits, ledger, order, self._settings.naming.hostname, self._now)
+        if isinstance(decision, WaitUntil):
+            return decision
+        if limits is not None:
+            self._ledgers[url] = begun(limits, ledger, order, self._now)
+        return None
+
+
+def needs_fallback(
+    order: Planned,
+    last: Certificate | None,
+    failed: Failures | None,
+    waits: WaitUntil,
+    fallback: Ca,
+    now: datetime,
+) -> str:
+    """Why the second CA is to be asked instead of waiting for the first, or an empty text.
+
+    Only for a certificate that nears its end: less than a sixth of its life is left, it has expired, or it is the
+    server's and there is none. And only for what waiting would help with: a CA that is down or limits us, never one
+    that refuses.
+    """
+    if last is None and not order.lineage.server:
+        return ""
+    if last is not None and last.not_after - now >= (last.not_after - last.not_before) / URGENT:
+        return ""
+    state = f"ends on {last.not_after:%d %b %H:%M} UTC" if last and last.not_after > now else "is missing"
+    if failed and failed.wait_until > now:
+        # The first one's own failure; a wait after the fallback's is everybody's.
+        temporary = failed.temporary and failed.ca != fallback.directory_url
+        if not temporary or failed.count < FAILURES_BEFORE_THE_FALLBACK:
+            return ""
+        return f"FALLBACK: the certificate {state}, and the first CA failed {failed.count} times in a row: {failed.because}"
+    if order.wish or waits.when - now < LONG_WAIT:
+        return ""
+    return f"FALLBACK: the certificate {state}, and the first CA must not be asked before {waits.when:%d %b %H:%M} UTC: {waits.because}"
+
+
+def same_account(memory: Memory, certificate: Certificate, ca: Ca) -> bool:
+    """Whether this CA issued `certificate` to the account that we have there now: only then may a successor name it (RFC 9773)."""
+    url = ca.directory_url
+    if memory.issued.get(certificate.fingerprint) != url:
+        return False
+    known = memory.authorities.get(url)
+    return known is None or known.since is None or known.since <= certificate.not_before + _BACKDATED
+
+
+_BACKDATED = timedelta(hours=2)
+"""CAs let a certificate begin an hour before it was made, for clocks that are late."""
+
+
+def of_no_ca_of_ours(settings: Settings, issued_by: str) -> bool:
+    """Whether a certificate comes from a CA that is not set (any more). One whose CA is not known was adopted, and stays."""
+    ours = {
+        settings.ca.directory_url,
+        *([settings.fallback_ca.directory_url] if settings.fallback_ca else []),
+    }
+    return bool(issued_by) and issued_by not in ours
+
+
+def kept_from_a_test_ca(settings: Settings, current: Certificate | None, issued_by: str) -> str:
+    """Why a trusted certificate is not replaced by one that nobody trusts, or an empty text.
+
+    Who sets LE_STAGING on a new server gets a certificate from there; on a live one, mail programs would complain at once.
+    """
+    if settings.ca.directory_url not in TEST_DIRECTORIES or current is None:
+        return ""
+    if is_test_certificate(current, issued_by):
+        return ""
+    return (
+        f"the present certificate is trusted ({current.issuer}, until {current.not_after:%d %b %Y}), and {settings.ca.directory_url} "
+        "is for trying only: what it issues would have every mail program complain. The live pair stays; set LE_STAGING=n "
+        "to have it renewed, or move it away to try on this server"
+    )
+
+
+def would_be_lost(settings: Settings, held: Held) -> str:
+    """Why nothing is ordered for a volume that does not outlive the container, or an empty text.
+
+    A CA for trying, or of one's own, may be asked: nothing is used up there.
+    """
+    limits = limits_of(settings.ca.directory_url)
+    if limits is None or settings.ca.directory_url in TEST_DIRECTORIES or settings.allow_ephemeral_volume:
+        return ""
+    if not held.ephemeral:
+        return ""
+    rate = limits.same_names
+    return (
+        f"nothing is ordered: {held.ephemeral}, so every new container would order again, and {limits.name} issues the same names "
+        f"{rate.most} times in {rate.period.days} days only, whatever is lost. Mount a volume there, or set ALLOW_EPHEMERAL_VOLUME=y"
+    )
+
+
+def to_rehearse(
+    settings: Settings, memory: Memory, names: tuple[Name, ...], last: Certificate | None
+) -> tuple[Name, ...]:
+    """The names that no CA is known to have validated: a staging directory is asked for them first, whose failures cost nothing.
+
+    Those of the lineage's last certificate, expired or not, and those rehearsed lately are proven.
+    """
+    if settings.rehearsal_ca is None:
+        return ()
+    proven = set(last.names) if last and not last.self_signed else set()
+    return tuple(name for name in names if name not in proven and name.text not in memory.rehearsed)
+
+
+def _after_failures(failed: Failures) -> str:
+    count = failed.count
+    return f"waits after {count} failure{'s' if count > 1 else ''} in a row: {failed.because}"
+
+
+def counted(memory: Memory, url: str, ledger: Ledger) -> Memory:
+    """`memory` with another ledger of the CA at `url`."""
+    return replace(memory, ledgers={**memory.ledgers, url: ledger})
