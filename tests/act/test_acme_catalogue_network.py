@@ -5,8 +5,6 @@ from __future__ import annotations
 import resource
 from typing import TYPE_CHECKING
 
-import pytest
-
 from acme_companion.act.acme import network
 from acme_companion.act.acme.network import NONCE_TRIES, TRIES
 from acme_companion.problems import Refused
@@ -15,6 +13,7 @@ from tests.act.acme_proxy import answer, lost, problem, reset
 from tests.act.catalogue import Row, at, in_table, play
 
 if TYPE_CHECKING:
+    import pytest
     from aiohttp import web
 
     from tests.act.acme_proxy import Fault, Forward
@@ -161,25 +160,29 @@ async def test_endless(row: Row) -> None:
     assert peak() - before < 60_000
 
 
+SLOW = {
+    "a byte now and then": raw_answers.slow_body,
+    "headers byte by byte": raw_answers.slow_headers,
+    "silence": raw_answers.silence,
+}
+
+
 @in_table(
     *(
         Row(
-            f"A10 {what} from {path}",
-            at(path, *[fault] * TRIES),
-            "no whole answer within 0.3 s",
-            asked={path: TRIES},
+            f"A10 {what} for ever",
+            at("/dir", *[fault] * TRIES),
+            "no whole answer within",
+            asked={"/dir": TRIES},
         )
-        for path in ("/dir", "/order", "/certificate")
-        for what, fault in (
-            ("a byte now and then", raw_answers.slow_body),
-            ("headers byte by byte", raw_answers.slow_headers),
-            ("silence", raw_answers.silence),
-        )
+        for what, fault in SLOW.items()
     ),
+    *(Row(f"A10 {what} once", at("/order", fault)) for what, fault in SLOW.items()),
 )
 async def test_slow(row: Row, monkeypatch: pytest.MonkeyPatch) -> None:
     """A request has one limit in all: one byte now and then does not prolong it."""
-    monkeypatch.setattr(network, "TIME_LIMIT", 0.3)
+    # What comes before the order must not be hurt by a busy machine.
+    monkeypatch.setattr(network, "TIME_LIMIT", 0.3 if row.said else 1.5)
     await play(row)
 
 
