@@ -22,6 +22,11 @@ LONGEST_WAIT = timedelta(days=8)
 """No CA's limit lasts longer than a week; a longer `Retry-After` is a mistake."""
 
 
+_LINK = re.compile(
+    r"""<(?P<target>[^<>]*)>[^<>]*?;\s*rel\s*=\s*(?:"(?P<quoted>[^"<>]*)"|(?P<plain>[^\s;,"<>]+))""",
+    re.IGNORECASE,
+)
+_LONGEST_LINKS = 10_000
 _KNOWN_TYPES = frozenset(ChallengeType)
 _DRAFTS = frozenset({ChallengeType.DNS_ACCOUNT_01, ChallengeType.DNS_PERSIST_01})
 
@@ -190,6 +195,14 @@ def retry_after(value: str | None, date: str | None, now: datetime) -> float | N
     else:
         return None
     return min(max(seconds, 0.0), LONGEST_WAIT.total_seconds())
+
+
+def links(values: Iterable[str], relation: str) -> tuple[str, ...]:
+    """The targets in `Link` headers (RFC 8288) that have this relation, as they stand there."""
+    found = (one for value in values for one in _LINK.finditer(value[:_LONGEST_LINKS]))
+    return tuple(
+        one["target"] for one in found if relation in (one["quoted"] or one["plain"] or "").lower().split()
+    )
 
 
 def _challenges(values: Iterable[Mapping[str, Any]]) -> Iterator[Challenge]:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tests.bed.pebble import Pebble
 
 PROBLEM = "urn:ietf:params:acme:error:"
-PASSED_ON = ("Content-Type", "Location", "Link", "Replay-Nonce", "Retry-After", "Date")
+PASSED_ON = ("Content-Type", "Location", "Replay-Nonce", "Retry-After", "Date")
 
 Forward = Callable[[], Awaitable[web.Response]]
 Fault = Callable[[web.BaseRequest, Forward], Awaitable[web.Response]]
@@ -187,7 +187,10 @@ async def acme_proxy(pebble: Pebble, *, trusted: bool = True) -> AsyncIterator[A
                         if got.status >= 500:
                             proxy.stumbles.append(seen)
                         passed = {name: got.headers[name] for name in PASSED_ON if name in got.headers}
-                        return web.Response(status=got.status, body=await got.read(), headers=passed)
+                        response = web.Response(status=got.status, body=await got.read(), headers=passed)
+                        for link in got.headers.getall("Link", ()):
+                            response.headers.add("Link", link)
+                        return response
 
                 fault = proxy.next_fault(request.path)
                 return await (fault(request, forward) if fault else forward())

@@ -18,6 +18,7 @@ from acme_companion.decide.acme_answers import (
     Order,
     authorization_of,
     directory_of,
+    links,
     object_of,
     order_of,
     retry_after,
@@ -113,10 +114,10 @@ def test_directory() -> None:
         "https://ca/n",
         "https://ca/a",
         "https://ca/o",
-        "https://ca/r",
-        "https://ca/terms",
-        ("ca.example",),
-        {"classic": "https://ca/classic", "odd": ""},
+        renewal_info="https://ca/r",
+        terms_of_service="https://ca/terms",
+        caa_identities=("ca.example",),
+        profiles={"classic": "https://ca/classic", "odd": ""},
         external_account_required=True,
     )
 
@@ -211,6 +212,32 @@ def test_challenge_of_a_draft_that_cannot_be_read(kind: str) -> None:
 def test_when_an_order_expires(text: object, read: datetime | None) -> None:
     """RFC 3339 (section 7.1.3); what cannot be read is as good as absent."""
     assert order_of({"status": "ready", "finalize": "https://ca/f", "expires": text}).expires == read
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        pytest.param(['<https://ca/1>;rel="alternate"'], ("https://ca/1",), id="one"),
+        pytest.param(
+            [
+                '<https://ca/dir>;rel="index"',
+                '<https://ca/1>; rel="alternate"',
+                "<https://ca/2>; REL=Alternate",
+            ],
+            ("https://ca/1", "https://ca/2"),
+            id="a header for each",
+        ),
+        pytest.param(
+            ['<https://ca/dir>; rel="index", <https://ca/1,2>; title="a, b"; rel="up alternate"'],
+            ("https://ca/1,2",),
+            id="one header for all",
+        ),
+        pytest.param(['<https://ca/1>;rel="alternatives"', "alternate", "<", ""], (), id="none"),
+    ],
+)
+def test_links(values: list[str], found: tuple[str, ...]) -> None:
+    """However a CA writes its links (RFC 8288)."""
+    assert links(values, "alternate") == found
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,15 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from acme_companion.decide.acme_answers import NotAnAcmeAnswer, object_of
+from acme_companion.decide.acme_answers import NotAnAcmeAnswer, links, object_of
 from acme_companion.decide.acme_problems import ProblemDocument, Rejection, legible, problem_of
 from acme_companion.problems import NotYet, Problem, Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from datetime import datetime
+
+    from multidict import MultiMapping
 
 T = TypeVar("T")
 
@@ -25,7 +27,7 @@ class Answer:
 
     url: str
     status: int
-    headers: Mapping[str, str]
+    headers: MultiMapping[str]
     body: bytes = field(repr=False)
     retry_after: float | None = None
 
@@ -45,6 +47,10 @@ class Answer:
                 f"its Location header is '{legible(location, 100)}', not an https URL"
             )
         return location
+
+    def links(self, relation: str) -> tuple[str, ...]:
+        """The targets of all links with this relation (RFC 8288); a CA may send one header for each."""
+        return links(self.headers.getall("Link", ()), relation)
 
     def problem(self) -> ProblemDocument:
         """The problem document in it, or one made up from the status when there is none."""
@@ -93,8 +99,4 @@ class Declined(Exception):
         """Where the terms are that must be agreed to (section 7.3.3); empty for any other problem."""
         if self.kind != "userActionRequired":
             return ""
-        for link in self.answer.headers.get("Link", "").split(","):
-            target, _, relation = link.partition(";")
-            if "terms-of-service" in relation:
-                return target.strip().strip("<>")
-        return self.document.instance
+        return next(iter(self.answer.links("terms-of-service")), self.document.instance)
