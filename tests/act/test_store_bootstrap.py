@@ -189,9 +189,9 @@ def test_a_pair_comes_back(
     made = without_dhparams(store.bootstrap(HOST, NOW))
 
     assert pair_in(root) == expected
-    assert f"{root}/cert.pem, key.pem: restored from {source}" in made[-1]
-    damaged = list((root / "backups" / HOST.text).glob("*.damaged")) if broken else []
-    assert [pair_in(one) for one in damaged] == ([broken] if broken else [])
+    assert any(f"{root}/cert.pem, key.pem: restored from {source}" in line for line in made)
+    damaged = [pair_in(one) for one in (root / "backups" / HOST.text).glob("*.damaged")]
+    assert all(one in damaged for one in (broken, lineage if lineage is MISMATCH else None) if one)
 
 
 def test_a_certificate_whose_key_file_was_lost(store: Volume, root: Path) -> None:

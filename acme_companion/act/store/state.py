@@ -14,6 +14,7 @@ from acme_companion.decide.memory_json import MOST_BYTES, NewerMemory, NotMemory
 from acme_companion.problems import Damaged
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
     from pathlib import Path
 
@@ -56,6 +57,12 @@ class State:
         memory = self.load()
         if fingerprint not in memory.issued:
             self.save(replace(memory, issued={**memory.issued, fingerprint: ""}), now)
+
+    def not_served_yet(self, directories: Iterable[str], now: datetime) -> None:
+        """Remember that siblings may serve something else than what lies in `directories` now."""
+        memory = self.load()
+        undeployed = tuple(dict.fromkeys((*memory.undeployed, *sorted(directories))))
+        self.save(replace(memory, undeployed=undeployed), now)
 
     def _look(self) -> tuple[Memory, str]:
         self._whole, identity = None, self._identity()

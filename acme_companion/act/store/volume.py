@@ -13,6 +13,7 @@ from acme_companion.act.store import (
     intent,
     keys,
     layout,
+    mending,
     migration,
     reading,
     starting,
@@ -110,10 +111,17 @@ class Volume:
                 now,
             ),
         ]
+        mended = dict(
+            mending.lineages(
+                self._root, held, hostname, lambda: self.certificate_key(held.memory.compromised), now
+            )
+        )
+        if mended or held.server_damage:
+            self._state.not_served_yet((*mended, *([hostname.directory] if held.server_damage else ())), now)
         server, _ = reading.pair_or_damage(self._root, reading.PairReader())
         if server is not None and reading.is_own_stopgap(self._root, server):
             self._state.adopt(server.fingerprint, now)
-        return tuple(made)
+        return (*made, *mended.values())
 
     def write_probe(self) -> None:
         self._require_lock()
