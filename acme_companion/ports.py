@@ -244,7 +244,7 @@ class World:
     siblings: Siblings
     responding: Callable[[], AbstractAsyncContextManager[Responder]]
     solving: Callable[[Collection[Name]], AbstractAsyncContextManager[Solving]]
-    directory: Callable[[], Awaitable[Authority | Unanswered]]
+    directory: Callable[[Ca], Awaitable[Authority | Unanswered]]
     authority: Callable[[Ca, Authority, bytes, Solving], AbstractAsyncContextManager[CertificateAuthority]]
     has_account: Callable[[Ca, bytes], Awaitable[bool]]
     mail_domains: Callable[[], Awaitable[MailDomains]]

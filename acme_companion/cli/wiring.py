@@ -107,8 +107,8 @@ async def open_world(
             siblings=_Siblings(lambda: open_siblings(settings.deployment, clock, log, own_container_id())),
             responding=partial(responding, settings.http01, clock),
             solving=partial(solving, settings, clock),
-            directory=lambda: directory(
-                session, ca_trust(), settings.ca.directory_url, proxy=proxy_for(settings.ca.directory_url)
+            directory=lambda ca: directory(
+                session, ca_trust(), ca.directory_url, proxy=proxy_for(ca.directory_url)
             ),
             authority=partial(_open_authority, clock, log),
             has_account=partial(_has_account, clock),

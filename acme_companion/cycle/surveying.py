@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TYPE_CHECKING
 
+from acme_companion.cycle.advice import advised
 from acme_companion.cycle.waiting import Waiting
 from acme_companion.decide.accounts import pinned
 from acme_companion.decide.facts import MailDomains, OwnAddresses, ProbeImpossible, Unanswered
@@ -15,7 +16,7 @@ from acme_companion.decide.issuance_policy import hopeless
 from acme_companion.decide.lineages import remember_unwanted, unwanted
 from acme_companion.decide.memory import Authority, Memory, without_the_past
 from acme_companion.decide.plan import make_plan, reason_to_issue_nothing, remember_readiness
-from acme_companion.decide.renewal import window_from
+from acme_companion.decide.reserve import due_to_read, remember_reserve, reserve_warnings
 from acme_companion.decide.verdicts import Readiness, Verdict, judge
 from acme_companion.decide.wanted import Wanted, keep_held, wanted_certificates
 from acme_companion.ports import ProbeFile
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from acme_companion.decide.facts import NameFacts
-    from acme_companion.decide.memory import Held, RenewalWindow
+    from acme_companion.decide.memory import Held
     from acme_companion.decide.names import Name
     from acme_companion.decide.settings import Settings
     from acme_companion.decide.steps import Plan
@@ -64,7 +65,7 @@ async def survey(
         return Survey(held, MailDomains(), Wanted(()), {}, plan, held.memory)
 
     waiting = Waiting.for_at_most(patience(held), settings, world)
-    domains, (own, authority, windows) = await asyncio.gather(
+    domains, (own, authority, memory, fallback) = await asyncio.gather(
         waiting.database(), _outside(settings, world, held, waiting)
     )
     names = _wanted(settings, domains, held).names
@@ -78,12 +79,12 @@ async def survey(
     wanted = _wanted(settings, domains, held, verdicts)
 
     now = world.clock.now()
-    memory = _remember_addresses(replace(held.memory, windows=windows), own)
+    memory = _remember_addresses(memory, own)
     memory = remember_readiness(memory, verdicts, now)
     memory = remember_unwanted(memory, unwanted(domains, wanted, held, now), now)
     if authority != Authority():
         memory = replace(memory, authorities={**memory.authorities, settings.ca.directory_url: authority})
-    memory = pinned(memory, facts)
+    memory = pinned(remember_reserve(settings, memory, fallback, now), facts)
     held = replace(held, memory=memory)
     plan = make_plan(settings, domains, wanted, verdicts, held, now, force=force)
     warnings = (
@@ -94,6 +95,7 @@ async def survey(
             else []
         ),
         *probe_warnings,
+        *reserve_warnings(settings, memory, fallback, facts),
     )
     return Survey(held, domains, wanted, verdicts, plan, memory, warnings)
 
@@ -116,13 +118,14 @@ def _wanted(
 
 async def _outside(
     settings: Settings, world: World, held: Held, waiting: Waiting
-) -> tuple[OwnAddresses, Authority, dict[str, RenewalWindow]]:
+) -> tuple[OwnAddresses, Authority, Memory, Authority | Unanswered | None]:
     """What others tell us: nobody can be asked before names resolve, and then they are asked at the same time."""
     await waiting.resolver()
     found = await asyncio.gather(
         _own_addresses(settings, world, held.memory),
         _authority(settings, world, held.memory),
-        _windows(settings, world, held),
+        advised(settings, world, held),
+        _reserve(settings, world, held.memory),
     )
     await waiting.web_server(found[0], _new_probe())
     return found
@@ -162,45 +165,17 @@ async def _authority(settings: Settings, world: World, memory: Memory) -> Author
     known = memory.authorities.get(settings.ca.directory_url)
     if known is not None:
         return known
-    answer = await world.directory()
+    answer = await world.directory(settings.ca)
     if isinstance(answer, Unanswered):
         world.log.warning(f"the CA's directory cannot be read: {answer.why}")
         return Authority()
     return answer
 
 
-async def _windows(settings: Settings, world: World, held: Held) -> dict[str, RenewalWindow]:
-    """The CA's renewal windows of the certificates on disk; asked only when the CA said to ask again."""
-    memory = held.memory
-    known = memory.authorities.get(settings.ca.directory_url)
-    mine = [
-        certificate
-        for lineage in held.lineages
-        if (certificate := lineage.certificate)
-        and memory.issued.get(certificate.fingerprint) == settings.ca.directory_url
-    ]
-    windows = {
-        one.fingerprint: memory.windows[one.fingerprint] for one in mine if one.fingerprint in memory.windows
-    }
-    now = world.clock.now()
-    due_to_ask = [
-        one
-        for one in mine
-        if known and known.renewal_info and one.renewal_id and one.not_after > now
-        and (one.fingerprint not in windows or windows[one.fingerprint].ask_again <= now)
-    ]  # fmt: skip
-    if known is None or not due_to_ask:
-        return windows
-    answers = await asyncio.gather(
-        *(world.renewal_advice(f"{known.renewal_info}/{one.renewal_id}") for one in due_to_ask)
-    )
-    for one, advice in zip(due_to_ask, answers, strict=True):
-        if isinstance(advice, Unanswered):
-            world.log.debug(f"{one.names[:1]}: {advice.why}")
-        else:
-            share = world.dice.between(0, 1)
-            windows[one.fingerprint] = window_from(windows.get(one.fingerprint), advice, now, share)
-    return windows
+async def _reserve(settings: Settings, world: World, memory: Memory) -> Authority | Unanswered | None:
+    """The directory of the CA in reserve, looked at long before it is needed; None when it is not time to look."""
+    ca = settings.fallback_ca
+    return await world.directory(ca) if ca and due_to_read(memory, ca, world.clock.now()) else None
 
 
 def _remembered_addresses(memory: Memory) -> OwnAddresses:

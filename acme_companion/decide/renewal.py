@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from acme_companion.decide.acme_answers import retry_after
-from acme_companion.decide.memory import RenewalWindow
+from acme_companion.decide.memory import Failures, RenewalWindow
 from acme_companion.decide.names import quoted
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ YOUNGEST = timedelta(hours=12)
 ASK_AGAIN_AT_LEAST = timedelta(minutes=1)
 ASK_AGAIN_AT_MOST = timedelta(hours=12)
 """RFC 9773 section 4.3.2 lets us, and Let's Encrypt wants to be asked twice a day: it is how a revocation is learnt of."""
+FIRST_ASK_AGAIN = timedelta(minutes=15)
 ASK_AGAIN_WITHOUT_ADVICE = timedelta(hours=6)  # RFC 9773 section 4.3.3
 
 
@@ -105,6 +106,13 @@ def window_from(
     else:
         chosen = advice.start + (advice.end - advice.start) * share
     return RenewalWindow(advice.start, advice.end, chosen, now + advice.ask_again_after, advice.explanation)
+
+
+def ask_after_failure(before: Failures | None, now: datetime, because: str, share: float) -> Failures:
+    """When to ask again after no usable answer: ever later, up to six hours (RFC 9773 section 4.3.3). `share` (0..1): jitter."""
+    count = (before.count if before else 0) + 1
+    wait = min(FIRST_ASK_AGAIN * 2 ** min(count - 1, 10), ASK_AGAIN_WITHOUT_ADVICE)
+    return Failures(count, now, now + wait * (1 + 0.1 * share), because)
 
 
 def ask_again_after(value: str | None, date: str | None, now: datetime) -> timedelta:

@@ -95,6 +95,8 @@ def next_look(report: Report, memory: Memory, now: datetime, share: float) -> da
     waits += _again_at(left_out, memory, now)
     waits += [one.next_renewal - now for one in report.done if one.next_renewal]
     waits += [max(window.ask_again - now, ASK_FOR_ADVICE_AT_MOST) for window in memory.windows.values()]
+    if memory.advice_failures:
+        waits.append(ASK_FOR_ADVICE_AT_MOST)
     failures = (*memory.lineage_failures.values(), *memory.name_failures.values())
     waits += [one.wait_until - now for one in failures if one.wait_until > now]
     wait = max(min(waits), SOONEST)
