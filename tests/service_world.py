@@ -9,16 +9,25 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, cast
 
-from acme_companion.decide.facts import MailDomains, OwnAddresses, Unanswered
+from acme_companion.decide.facts import (
+    Addresses,
+    CaaLook,
+    MailDomains,
+    NameFacts,
+    OwnAddresses,
+    Unanswered,
+)
 from acme_companion.decide.memory import Held
 from acme_companion.problems import NotYet
 from acme_companion.service import Wishes, run
 from tests.builders import HOST, NOW, naming, settings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+    from contextlib import AbstractAsyncContextManager
 
-    from acme_companion.ports import World
+    from acme_companion.decide.names import Name
+    from acme_companion.ports import Responder, World
     from acme_companion.service import Opened
 
 MINUTE, HALF_HOUR = 60.0, 1800.0
@@ -119,6 +128,12 @@ class FakeWorld:
 
     async def own_addresses(self, _: object) -> OwnAddresses:
         return OwnAddresses()
+
+    async def look_at_names(self, names: Iterable[Name], *_: object) -> dict[Name, NameFacts]:
+        return {name: NameFacts(name, Addresses(), CaaLook()) for name in names}
+
+    def responding(self) -> AbstractAsyncContextManager[Responder]:
+        raise NotYet("nothing can be shown")
 
     async def directory(self) -> Unanswered:
         return Unanswered("nobody is asked")

@@ -91,17 +91,14 @@ class Attempt:
         siblings = await self._some_siblings()
         verification = await self.verify(limit=LOOK_BEFORE_ACTING)
         stale = {result.endpoint.service for result in verification.stale}
+        shown = {result.endpoint.service for result in verification.results}
         for sibling, action in rollout(siblings, Change.CHANGED).steps:
+            # Of who shows nothing (out of our sight, or started with a pair that was broken) only our own actions are known.
             if sibling.service in stale or (
-                sibling.name not in self.memory.touched and not self._shows(sibling)
+                sibling.name not in self.memory.touched and sibling.service not in shown
             ):
                 await self._one(sibling, action)
         await self._start_whom_we_stopped(siblings)
-
-    def _shows(self, sibling: Sibling) -> bool:
-        """Whether we can look at what it serves; of the others only our own actions are known."""
-        how = handling(sibling, self.settings.deployment.https_port)
-        return how is not None and bool(how.ports and sibling.addresses)
 
     async def _start_whom_we_stopped(self, siblings: Iterable[Sibling]) -> None:
         """A container that does not run is its admin's business, unless an unfinished deployment of ours ended it."""
