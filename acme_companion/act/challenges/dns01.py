@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from acme_companion.act.challenges.leftovers import settings_key
 from acme_companion.act.challenges.visibility import Published, Visibility
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from acme_companion.decide.settings import Challenges, DnsZone
     from acme_companion.ports import Clock, Log, Proof, TxtLooks
 
-AT_ONCE: Final = 8
-"""Changes under way in one zone; of one record set there is never more than one, as interfaces often replace it whole."""
-
 
 @dataclass
 class _Place:
@@ -40,7 +37,8 @@ class _Place:
 class Dns01:
     """See `ports.Solver`. `owner_of`: where the record of a proof belongs, before aliases are followed.
 
-    Orders may share a record: it goes when the last of them is done with it.
+    Orders may share a record: it goes when the last of them is done with it. Of one record set no two values are changed at
+    the same time, as many interfaces replace it whole.
     """
 
     owner_of: Callable[[Proof], str]
@@ -54,7 +52,6 @@ class Dns01:
     _wanted: Counter[TxtRecord] = field(default_factory=Counter)
     _out: set[TxtRecord] = field(default_factory=set)
     _names: dict[str, asyncio.Lock] = field(default_factory=dict)
-    _seats: dict[str, asyncio.Semaphore] = field(default_factory=dict)
     _told: set[str] = field(default_factory=set)
 
     async def present(self, proof: Proof) -> None:
@@ -117,28 +114,5 @@ class Dns01:
             )
         return own
 
-    def _change(self, record: TxtRecord) -> _Change:
-        return _Change(
-            self._names.setdefault(record.name, asyncio.Lock()),
-            self._seats.setdefault(record.zone, asyncio.Semaphore(AT_ONCE)),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _Change:
-    """The right to change one record set."""
-
-    name: asyncio.Lock
-    seat: asyncio.Semaphore
-
-    async def __aenter__(self) -> None:
-        await self.name.acquire()
-        try:
-            await self.seat.acquire()
-        except BaseException:
-            self.name.release()
-            raise
-
-    async def __aexit__(self, *_: object) -> None:
-        self.seat.release()
-        self.name.release()
+    def _change(self, record: TxtRecord) -> asyncio.Lock:
+        return self._names.setdefault(record.name, asyncio.Lock())
