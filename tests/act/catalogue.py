@@ -116,7 +116,8 @@ def _check(row: Row, played: Played) -> None:
         retry_at = getattr(problem, "retry_at", None)
         wait = retry_at and round((retry_at - datetime.now(UTC)).total_seconds() / 60)
         assert wait == (None if row.wait is None else round(row.wait.total_seconds() / 60))
-    assert {path: len(played.ca.asked(path)) for path in row.asked} == row.asked
+    counted = {path: len(played.ca.asked(path)) for path in row.asked}
+    assert counted == row.asked, f"asked {counted}, not {row.asked}"
     left_out = played.issued.left_out if played.issued else getattr(problem, "by_name", {})
     assert {name.text for name in left_out} == set(row.without)
     for name, because in left_out.items():

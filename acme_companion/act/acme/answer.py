@@ -85,7 +85,9 @@ class Declined(Exception):
 
     def as_problem(self, now: datetime) -> Problem:
         """`NotYet` when waiting can help, else `Refused`, with the CA's own sentence."""
-        text = f"{self.answer.url}: {self.document.advice}"
+        # Said of a whole request, "unauthorized" means our account, and not what answers on port 80 of a name.
+        words = self.document.sentence if self.kind == "unauthorized" else self.document.advice
+        text = f"{self.answer.url}: {words}"
         status = self.answer.status
         if self.kind in _TEMPORARY or not self.kind or status == 429 or status >= 500:
             wait = self.answer.retry_after
