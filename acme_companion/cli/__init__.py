@@ -75,6 +75,10 @@ def _command(name: str) -> Callable[[argparse.Namespace], Coroutine[Any, Any, in
             from acme_companion.cli.expiry_dates import expiry_dates_command as command
         case "caa":
             from acme_companion.cli.caa import caa_command as command
+        case "account":
+            from acme_companion.cli.account import account_command as command
+        case "revoke":
+            from acme_companion.cli.revoke import revoke_command as command
         case _:
             from acme_companion.cli.health import health_command as command
     return command

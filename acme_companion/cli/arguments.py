@@ -3,8 +3,23 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from acme_companion import __version__
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    Commands: TypeAlias = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - it has no other name
+
+REASONS = {
+    "unspecified": 0,
+    "keyCompromise": 1,
+    "affiliationChanged": 3,
+    "superseded": 4,
+    "cessationOfOperation": 5,
+}
+"""Why a certificate is revoked (RFC 5280 section 5.3.1); the others are for CAs."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -57,8 +72,49 @@ def parser() -> argparse.ArgumentParser:
         help="print the record for this domain only (may be repeated)",
     )
     caa.add_argument("--quiet", action="store_true", help="nothing but the records")
+    _account(commands)
+    _revoke(commands)
     commands.add_parser("health", help="whether the loop of `run` is alive: for a container's health check")
     return made
+
+
+def _account(commands: Commands) -> None:
+    account = commands.add_parser(
+        "account", help="our account at the CA: show it, change its key, give it up"
+    )
+    deeds = account.add_subparsers(dest="deed", metavar="DEED", required=True)
+    for deed, what in (
+        ("show", "its URL, status, contact and key, and the CAA records that let nobody else issue"),
+        ("rotate-key", "change its key; its URL stays"),
+        ("deactivate", "give it up for good"),
+    ):
+        made = _with_json(deeds.add_parser(deed, help=what))
+        made.add_argument(
+            "--directory-url", metavar="URL", help="the CA's directory; default: the one in the settings"
+        )
+        if deed == "deactivate":
+            made.add_argument("--yes", action="store_true", help="it is meant")
+
+
+def _revoke(commands: Commands) -> None:
+    revoke = _with_json(commands.add_parser("revoke", help="have the CA revoke a certificate"))
+    which = revoke.add_mutually_exclusive_group(required=True)
+    which.add_argument("lineage", nargs="?", metavar="DIRECTORY", help="its directory in the volume")
+    which.add_argument("--certificate", metavar="FILE", help="a certificate in PEM, wherever it lies")
+    revoke.add_argument(
+        "--reason",
+        choices=tuple(REASONS),
+        default="unspecified",
+        help="keyCompromise: the next cycle makes another private key; default: unspecified",
+    )
+    revoke.add_argument(
+        "--by-certificate-key",
+        action="store_true",
+        help="sign with the certificate's own key: needs no account, and is how a CA is shown a compromise",
+    )
+    revoke.add_argument(
+        "--directory-url", metavar="URL", help="the CA's directory; default: the one it came from"
+    )
 
 
 def _with_json(command: argparse.ArgumentParser) -> argparse.ArgumentParser:

@@ -11,7 +11,7 @@ from acme_companion.act.acme.lookup import look_up
 from acme_companion.cli.clock import SystemClock
 from acme_companion.cli.configuration import load_settings
 from acme_companion.cli.tables import as_json
-from acme_companion.cli.wiring import open_world
+from acme_companion.cli.wiring import account_keys, open_world
 from acme_companion.decide.caa import record
 from acme_companion.decide.names import Name, NameRefused
 from acme_companion.decide.settings import Ca
@@ -27,22 +27,21 @@ if TYPE_CHECKING:
 DONE = 0
 ORIGIN = "@"
 """The zone's own name, whichever it is (RFC 1035 section 5.1)."""
-ACCOUNT_KEY = "acme/account.pem"
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
 
 
 async def caa_command(arguments: argparse.Namespace) -> int:
     """Print one record per domain; the account is looked up by its key, never registered."""
     start_log(stream=sys.stderr, verbose=arguments.verbose)
-    settings, ca, key_file = _given(arguments)
+    settings, ca = _given(arguments)
     if arguments.directory_url:
         ca = replace(ca, directory_url=arguments.directory_url)
-    authority = await look_up(ca, SystemClock(), _account_key(key_file))
+    authority = await look_up(ca, SystemClock(), _account_key(arguments.account_key, settings, ca))
     if not authority.caa_identities:
         raise NotYet(
             f"{ca.directory_url} does not say which domain CAA records must name (meta.caaIdentities)"
         )
-    domains = _domains(arguments.domain) or await _mail_domains(settings)
+    domains = _domains(arguments.domain) or await domains_of(settings)
     identity, account = authority.caa_identities[0], authority.account_uri
     records = {domain.text: [record(f"{domain.host}.", identity, account)] for domain in domains}
     if not records:
@@ -62,8 +61,8 @@ def _print(arguments: argparse.Namespace, authority: Authority, records: dict[st
         print("\n".join(lines))
 
 
-def _given(arguments: argparse.Namespace) -> tuple[Settings | None, Ca, str]:
-    """The settings, the CA, and the file of the account key.
+def _given(arguments: argparse.Namespace) -> tuple[Settings | None, Ca]:
+    """The settings and the CA.
 
     Where the key comes from the command line, settings that cannot be used are none, and the CA is Let's Encrypt.
     """
@@ -77,11 +76,18 @@ def _given(arguments: argparse.Namespace) -> tuple[Settings | None, Ca, str]:
             LOGGER.warning(
                 f"the settings cannot be used ({'; '.join(problem.complaints)}); the CA asked is {ca}"
             )
-        return None, Ca(LETS_ENCRYPT), arguments.account_key
-    return settings, settings.ca, arguments.account_key or f"{settings.volume}/{ACCOUNT_KEY}"
+        return None, Ca(LETS_ENCRYPT)
+    return settings, settings.ca
 
 
-def _account_key(file: str) -> bytes:
+def _account_key(file: str | None, settings: Settings | None, ca: Ca) -> bytes:
+    if not file:
+        key = account_keys(settings).look(ca.directory_url) if settings else None
+        if key is None:
+            raise NotYet(
+                f"there is no account key for {ca.directory_url} yet: the first order makes key and account"
+            )
+        return key
     if file == "-":
         return sys.stdin.buffer.read()
     try:
@@ -97,7 +103,7 @@ def _domains(texts: list[str]) -> tuple[Name, ...]:
         raise SettingsWrong([f"--domain {problem}"]) from None
 
 
-async def _mail_domains(settings: Settings | None) -> tuple[Name, ...]:
+async def domains_of(settings: Settings | None) -> tuple[Name, ...]:
     """The hostname's own name and every mail domain: a set at a domain governs all names below it."""
     if settings is None:
         return ()

@@ -10,7 +10,7 @@ from acme_companion.decide.facts import Unanswered
 from acme_companion.decide.names import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from acme_companion.decide.facts import CaaLook, CaaRecord
     from acme_companion.decide.names import Name
@@ -162,9 +162,24 @@ def _shown(record: CaaRecord) -> str:
     return f"{record.flags} {quoted(record.tag)[1:-1]} {quoted(record.value)}"
 
 
-def record(owner: str, identity: str, account_uri: str) -> str:
+def record(
+    owner: str, identity: str, account_uri: str, *, tag: str = "issue", methods: Iterable[str] = ()
+) -> str:
     """The CAA record, in a zone file's syntax, that lets only `account_uri` at the CA `identity` issue for `owner` (RFC 8657).
 
-    `owner` is an absolute name with its final dot, or `@` for the zone's own.
+    `owner` is an absolute name with its final dot, or `@` for the zone's own. `methods`: the challenge types that it
+    restricts the CA to, any when there are none.
     """
-    return f'{owner} IN CAA 128 issue "{identity}; accounturi={account_uri}"'
+    restricted = ",".join(methods)
+    more = f"; validationmethods={restricted}" if restricted else ""
+    return f'{owner} IN CAA 128 {tag} "{identity}; accounturi={account_uri}{more}"'
+
+
+def records(
+    owner: str, identity: str, account_uri: str, methods: Sequence[str], wildcard_methods: Sequence[str]
+) -> tuple[str, ...]:
+    """All records that bind a domain to one account and its challenge types; nobody may issue wildcards that have none."""
+    names = record(owner, identity, account_uri, methods=methods)
+    if not wildcard_methods:
+        return names, f'{owner} IN CAA 128 issuewild ";"'
+    return names, record(owner, identity, account_uri, tag="issuewild", methods=wildcard_methods)

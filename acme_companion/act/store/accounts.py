@@ -35,14 +35,26 @@ class AccountKeys:
         self._first = "" if is_staging(directory_url) else directory_url
         self._kind = kind
 
+    def where(self, directory_url: str) -> Path | None:
+        """Where the key for a directory lies, None when there is none yet."""
+        name = key_name(directory_url)
+        own = [directory / name for directory in self._directories()]
+        # The private one first, also when mailcow's container made another one in the shared volume meanwhile.
+        for path in reversed(own):
+            if os.path.lexists(path):
+                return path
+        if os.path.lexists(self._account) and (self._recorded() or self._first) == directory_url:
+            return self._account
+        return None
+
     def look(self, directory_url: str) -> bytes | None:
         """The key for a directory as it lies there, None when there is none; raises `Damaged`."""
-        path = self._path(directory_url)
+        path = self.where(directory_url)
         return files.read(path) if path else None
 
     def key(self, directory_url: str) -> bytes:
         """The key for a directory, made on first use; raises `Damaged` for one that cannot be used."""
-        path = self._path(directory_url)
+        path = self.where(directory_url)
         if path is None:
             path = self._begin(directory_url)
             files.write(path, keys.generate(self._kind), files.PRIVATE)
@@ -54,7 +66,7 @@ class AccountKeys:
 
     def next_key(self, directory_url: str) -> bytes | None:
         """The key that a change (RFC 8555 section 7.3.5) under way puts in place of the present one."""
-        path = self._path(directory_url)
+        path = self.where(directory_url)
         return files.read(_next(path)) if path else None
 
     def begin_change(self, directory_url: str) -> bytes:
@@ -125,20 +137,8 @@ class AccountKeys:
         if self._private:
             yield self._private / ACCOUNTS
 
-    def _path(self, directory_url: str) -> Path | None:
-        """Where the key for a directory lies, None when there is none yet."""
-        name = key_name(directory_url)
-        own = [directory / name for directory in self._directories()]
-        # The private one first, also when mailcow's container made another one in the shared volume meanwhile.
-        for path in reversed(own):
-            if os.path.lexists(path):
-                return path
-        if os.path.lexists(self._account) and (self._recorded() or self._first) == directory_url:
-            return self._account
-        return None
-
     def _existing(self, directory_url: str) -> Path:
-        path = self._path(directory_url)
+        path = self.where(directory_url)
         if path is None:
             raise Damaged(f"{self._shared / ACME}: there is no account key for {directory_url}")
         return path

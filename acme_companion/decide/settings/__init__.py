@@ -195,6 +195,16 @@ class Challenges:
         zone = self.zone_of(name)
         return zone.challenge_type if zone else ChallengeType.HTTP_01
 
+    def types_at(self, domain: Name) -> tuple[tuple[ChallengeType, ...], tuple[ChallengeType, ...]]:
+        """Every type by which names at and below `domain` are validated, and those of them that prove wildcards."""
+        below = (
+            one.challenge_type
+            for one in self.zones
+            if one.zone is not None and f".{one.zone.text}".endswith(f".{domain.host}")
+        )
+        found = tuple(dict.fromkeys((self.type_for(domain), *below)))
+        return found, tuple(one for one in found if one is not ChallengeType.HTTP_01)
+
 
 @dataclass(frozen=True, slots=True)
 class Http01:
