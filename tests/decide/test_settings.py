@@ -5,6 +5,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 
+from acme_companion.decide.known_cas import LETS_ENCRYPT, LETS_ENCRYPT_STAGING
 from acme_companion.decide.names import Name
 from acme_companion.decide.settings import (
     Ca,
@@ -20,7 +21,7 @@ from acme_companion.decide.settings import (
     Settings,
 )
 from acme_companion.decide.settings.env_file import parse
-from acme_companion.decide.settings.read import LETS_ENCRYPT, LETS_ENCRYPT_STAGING, read
+from acme_companion.decide.settings.read import read
 
 HOST = "mail.example.org"
 PORTS = {
@@ -52,6 +53,7 @@ def test_defaults() -> None:
     assert known == Settings(
         naming=Naming(Name(HOST)),
         ca=Ca(LETS_ENCRYPT),
+        rehearsal_ca=Ca(LETS_ENCRYPT_STAGING, timeout=120),
         checks=replace(
             known.checks.__class__(),
             public_ip_services=("https://icanhazip.com", "https://api64.ipify.org", "https://ident.me"),

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from acme_companion.decide.known_cas import LETS_ENCRYPT, LETS_ENCRYPT_STAGING
 from acme_companion.decide.names import quoted
 from acme_companion.decide.settings import (
     Ca,
@@ -21,6 +22,7 @@ from acme_companion.decide.settings.accounts import external_account, private_vo
 from acme_companion.decide.settings.dns import DnsGiven
 from acme_companion.decide.settings.dns import challenges as by_dns
 from acme_companion.decide.settings.naming import naming
+from acme_companion.decide.settings.other_cas import fallback_ca, rehearsal_ca
 from acme_companion.decide.settings.source import Source
 from acme_companion.decide.settings.stack import database, deployment, redis
 from acme_companion.problems import SettingsWrong
@@ -30,9 +32,6 @@ if TYPE_CHECKING:
 
     from acme_companion.decide.settings.dns_file import DnsFile
     from acme_companion.decide.settings.env_file import EnvFile
-
-LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
-LETS_ENCRYPT_STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
 
 
 def read(
@@ -53,10 +52,13 @@ def read(
     challenges = Challenges() if skip_acme else by_dns(source, DnsGiven(environment, env_file, dns_file))
     names = naming(source, challenges, skip_acme=skip_acme)
     private, move_account_key = private_volume(source, is_mounted=private_volume_exists)
+    ca = _ca(source)
     settings = Settings(
         naming=names,
         challenges=challenges,
-        ca=_ca(source),
+        ca=ca,
+        fallback_ca=fallback_ca(source, ca),
+        rehearsal_ca=rehearsal_ca(source, ca),
         database=database(source),
         checks=_checks(source),
         http01=Http01(
@@ -69,6 +71,7 @@ def read(
         volume=source.get("VOLUME", values.path),
         private_volume=private,
         move_account_key=move_account_key,
+        allow_ephemeral_volume=source.get("ALLOW_EPHEMERAL_VOLUME", values.yes),
         example_volume=source.get("EXAMPLE_VOLUME", values.path),
         skip_acme=skip_acme,
         time_zone=_time_zone(source),

@@ -63,6 +63,24 @@ CA = Theme(
             "all CAs take it, and a request costs next to nothing; acme-tiny, which is in mailcow's container, needs an RSA key",
         ),
         Variable(
+            "ACME_REHEARSAL",
+            "y",
+            "Order names that never had a certificate at the CA's staging directory first, and from the CA only once that worked.",
+            "a mistake in DNS or a firewall then costs nothing; CAs count failed validations",
+        ),
+        Variable(
+            "ACME_STAGING_DIRECTORY_URL",
+            "",
+            "The staging directory to rehearse at; https:// only.",
+            "empty is Let's Encrypt's for Let's Encrypt, and no rehearsal for other CAs",
+        ),
+        Variable(
+            "ACME_FALLBACK_DIRECTORY_URL",
+            "",
+            "The directory of a second CA, asked when the first is down or limits us while a certificate nears its end.",
+            "none, as every CA that may issue is one more to trust, and CAA records must allow it",
+        ),
+        Variable(
             "ACME_FALLBACK_EAB_KID",
             "",
             "As ACME_EAB_KID, for the second CA.",

@@ -106,6 +106,12 @@ FILES = Theme(
             "mailcow's own container and its generate_caa_record.py look for acme/account.pem in VOLUME",
         ),
         Variable(
+            "ALLOW_EPHEMERAL_VOLUME",
+            "n",
+            "Order from Let's Encrypt although VOLUME is lost with the container.",
+            "a container that is made anew every day would use up the limit of five certificates a week",
+        ),
+        Variable(
             "EXAMPLE_VOLUME",
             "/var/lib/ssl-example",
             "mailcow's example pair and dhparams.pem; may be absent.",
