@@ -206,6 +206,9 @@ class Store(Protocol):
     def archive(self, directory: str, now: datetime) -> None:
         """Move an orphaned lineage below `backups/`."""
 
+    def set_aside(self, directory: str, chain: bytes, now: datetime) -> str:
+        """Keep a chain that was refused for this lineage, for people to look at; its path. Only a few newest are kept."""
+
     def force_renew_wanted(self) -> bool:
         """Whether the file `force_renew` is there: one cheap look, never raises."""
 

@@ -66,6 +66,14 @@ class AccountStopped(Refused):
         self.stop = stop
 
 
+class NotOrdered(Refused):
+    """The CA delivered a certificate other than the one ordered, which cost one all the same. `chain`: what it delivered."""
+
+    def __init__(self, text: str, chain: bytes) -> None:
+        super().__init__(text)
+        self.chain = chain
+
+
 class Damaged(Problem):
     """Our own files contradict each other, or cannot be read or written; nothing was touched."""
 

@@ -12,7 +12,7 @@ from acme_companion.decide.renewal import due
 from acme_companion.decide.report import Done
 from acme_companion.decide.schedule import AFTER_MORE_ROLL_BACKS, FORGET_AFTER, one_more
 from acme_companion.decide.steps import LeftOut
-from acme_companion.problems import AccountStopped, NameRefusals, NotYet, Problem
+from acme_companion.problems import AccountStopped, NameRefusals, NotOrdered, NotYet, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -189,17 +189,26 @@ class Progress:
         retry_at = problem.retry_at if isinstance(problem, NotYet) else None
         directory = step.lineage.directory
         before = self._memory.lineage_failures.get(directory)
-        spent = spent or isinstance(problem, Fault)
+        spent = spent or isinstance(problem, Fault | NotOrdered)
+        said = f"{problem}{self._aside(directory, problem)}"
         at_least = AFTER_MORE_ROLL_BACKS if spent and before else timedelta(0)
-        failures = one_more(before, self._world.clock.now(), str(problem), retry_at, at_least)
+        failures = one_more(before, self._world.clock.now(), said, retry_at, at_least)
         self._memory = replace(
             self._memory, lineage_failures={**self._memory.lineage_failures, directory: failures}
         )
         self._refused(by_name)
-        sentence = (
-            f"not issued: {problem}; next try {failures.wait_until:%d %b %H:%M} UTC; what is served stays"
-        )
+        sentence = f"not issued: {said}; next try {failures.wait_until:%d %b %H:%M} UTC; what is served stays"
         self._done.append(Done(step, ok=False, sentence=sentence, left_out=_left_out(by_name)))
+
+    def _aside(self, directory: str, problem: Problem) -> str:
+        """Where a certificate that was not ordered can be looked at."""
+        if not isinstance(problem, NotOrdered):
+            return ""
+        try:
+            path = self._world.store.set_aside(directory, problem.chain, self._world.clock.now())
+        except Problem as unwritten:
+            return f" ({unwritten})"
+        return f" (it lies in {path} to be looked at)"
 
     def _note_stopped(self, step: Issue, problem: AccountStopped) -> None:
         """The account waits, and no certificate: once it is put right, all of them are ordered at once."""

@@ -23,7 +23,7 @@ from acme_companion.decide.acme_answers import NotAnAcmeAnswer, acme_url, direct
 from acme_companion.decide.chain import ChainRefused, check
 from acme_companion.decide.pair import spki_of
 from acme_companion.ports import Issued
-from acme_companion.problems import AccountStopped, Damaged, NameRefusals, NotYet, Problem, Refused
+from acme_companion.problems import AccountStopped, Damaged, NameRefusals, NotOrdered, NotYet, Problem, Refused
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Mapping, Sequence
@@ -155,8 +155,8 @@ class Session:
         try:
             return check(chain, names, spki, self._clock.now())
         except ChainRefused as problem:
-            raise Refused(
-                f"the CA delivered a certificate that was not ordered: {problem}; it is not used"
+            raise NotOrdered(
+                f"the CA delivered a certificate that was not ordered: {problem}; it is not used", chain
             ) from None
 
     async def _signed_in(self) -> Orders:

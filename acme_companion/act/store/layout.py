@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CERTIFICATE, KEY, DOMAINS, CSR = "cert.pem", "key.pem", "domains", "acme.csr"
-BACKUPS, ACME, OWN = "backups", "acme", ".companion"
+BACKUPS, ACME, OWN, REFUSED = "backups", "acme", ".companion", "refused"
 DHPARAMS, FORCE_RENEW = "dhparams.pem", "force_renew"
 ACCOUNTS, ACCOUNT_DIRECTORY, NEXT = "accounts", "account.directory", ".next.pem"
 ACCOUNT, STATE, INTENT, PROBE = "account.pem", "state.json", "intent.json", "probe"

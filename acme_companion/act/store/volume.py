@@ -16,12 +16,13 @@ from acme_companion.act.store import (
     mending,
     migration,
     reading,
+    refused,
     starting,
     sweeping,
     switching,
     targets,
 )
-from acme_companion.act.store.layout import BACKUPS, FORCE_RENEW, OWN, PROBE
+from acme_companion.act.store.layout import BACKUPS, FORCE_RENEW, OWN, PROBE, REFUSED
 from acme_companion.act.store.lock import locked
 from acme_companion.act.store.state import State
 from acme_companion.problems import Damaged
@@ -186,6 +187,10 @@ class Volume:
         name = generations.next_name(self._root, directory, now)
         intent.move_directory(source, self._root / BACKUPS / directory / name)
         self._prune(directory)
+
+    def set_aside(self, directory: str, chain: bytes, now: datetime) -> str:
+        self._require_lock()
+        return refused.set_aside(self._root / OWN / REFUSED, directory, chain, now)
 
     def force_renew_wanted(self) -> bool:
         return self._is_wish(there=os.path.exists(self._root / FORCE_RENEW))
