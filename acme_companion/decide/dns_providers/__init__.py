@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 
-from acme_companion.decide.dns_providers.by_lexicon import BY_LEXICON
+from acme_companion.decide.dns_providers.large import LARGE
+from acme_companion.decide.dns_providers.others import OTHERS
 from acme_companion.decide.dns_providers.our_own import OUR_OWN
 from acme_companion.decide.dns_providers.provider import Interface, Provider, Way
 
@@ -22,9 +23,32 @@ __all__ = [
 PLACEHOLDER = "dns_xxx"
 """What stands in a mailcow.conf until an admin writes a provider there."""
 
-PROVIDERS: dict[str, Provider] = {provider.name: provider for provider in (*OUR_OWN, *BY_LEXICON)}
+PROVIDERS: dict[str, Provider] = {provider.name: provider for provider in (*OUR_OWN, *LARGE, *OTHERS)}
 CREDENTIALS: frozenset[str] = frozenset(name for one in PROVIDERS.values() for name in one.variables)
 """Every variable that some provider knows."""
+
+SHOWN: frozenset[str] = frozenset(
+    {
+        "ACMEDNS_BASE_URL",
+        "ACMEDNS_SUBDOMAIN",
+        "ACMEDNS_UPDATE_URL",
+        "ACME_DNS_EXEC",
+        "AZUREDNS_RESOURCEGROUP",
+        "GOOGLE_APPLICATION_CREDENTIALS",
+        "NAMECHEAP_SOURCEIP",
+        "NSUPDATE_KEY_NAME",
+        "NSUPDATE_KEY_TYPE",
+        "NSUPDATE_SERVER",
+        "NSUPDATE_SERVER_PORT",
+        "NSUPDATE_TTL",
+        "NSUPDATE_ZONE",
+        "OVH_END_POINT",
+        "PDNS_ServerId",
+        "PDNS_Url",
+        "TRANSIP_Key_File",
+    }
+)
+"""Places and kinds, without which a fault could not be told: the only ones whose values may stand in a text."""
 
 _CLOSE = 0.8
 

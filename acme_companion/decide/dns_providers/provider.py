@@ -35,8 +35,8 @@ class Provider:
     """One interface under acme.sh's name.
 
     `ways`: one of them must be complete. `optional`: variables that may be set besides. `options`: what lexicon is told in
-    every way; an option whose variables are not set is left out. `unused`: variables of acme.sh that are not needed here.
-    `ttl`: seconds, never below what the provider accepts. `remark`: what an admin has to know besides.
+    every way; an option whose variables are neither set nor in `defaults` is left out. `unused`: variables of acme.sh that
+    are not needed here. `ttl`: seconds, never below what the provider accepts. `remark`: what an admin has to know besides.
     """
 
     name: str
@@ -46,8 +46,9 @@ class Provider:
     optional: tuple[str, ...] = ()
     library: str = ""
     options: Mapping[str, str] = field(default_factory=dict)
+    defaults: Mapping[str, str] = field(default_factory=dict)
     unused: tuple[str, ...] = ()
-    ttl: int = 600
+    ttl: int = 300
     remark: str = ""
 
     @property
@@ -65,10 +66,11 @@ class Provider:
         """Lexicon's options from acme.sh's variables; empty when no way is complete."""
         way = self.way(given)
         templates = {**self.options, **way.options} if way else {}
+        known = {**self.defaults, **{name: value for name, value in given.items() if value}}
         return {
-            option: _VARIABLE.sub(lambda match: given[match[1]], template)
+            option: _VARIABLE.sub(lambda match: known[match[1]], template)
             for option, template in templates.items()
-            if all(given.get(name) for name in made_of(template))
+            if all(name in known for name in made_of(template))
         }
 
 
@@ -81,3 +83,31 @@ def by(**options: str) -> Way:
     """A way of lexicon's: the variables of all templates are needed."""
     needed = dict.fromkeys(name for template in options.values() for name in made_of(template))
     return Way(tuple(needed), options)
+
+
+def by_lexicon(
+    name: str,
+    title: str,
+    library: str,
+    *ways: Way,
+    options: Mapping[str, str] | None = None,
+    defaults: Mapping[str, str] | None = None,
+    unused: tuple[str, ...] = (),
+    ttl: int = 300,
+    remark: str = "",
+) -> Provider:
+    """A provider of lexicon's."""
+    optional = tuple(variable for template in (options or {}).values() for variable in made_of(template))
+    return Provider(
+        name,
+        title,
+        Interface.LEXICON,
+        ways,
+        optional=optional,
+        library=library,
+        options=options or {},
+        defaults=defaults or {},
+        unused=unused,
+        ttl=ttl,
+        remark=remark,
+    )
