@@ -17,19 +17,21 @@ from acme_companion.decide.lineages import remember_unwanted, unwanted
 from acme_companion.decide.memory import Authority, Memory, without_the_past
 from acme_companion.decide.plan import make_plan, reason_to_issue_nothing, remember_readiness
 from acme_companion.decide.reserve import due_to_read, remember_reserve, reserve_warnings
-from acme_companion.decide.verdicts import Readiness, Verdict, judge
-from acme_companion.decide.wanted import Wanted, keep_held, wanted_certificates
+from acme_companion.decide.verdicts import judge
+from acme_companion.decide.wanted import Wanted, keep_held, possible_names, wanted_certificates
 from acme_companion.ports import ProbeFile
 from acme_companion.problems import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
+    from datetime import datetime
 
     from acme_companion.decide.facts import NameFacts
     from acme_companion.decide.memory import Held
     from acme_companion.decide.names import Name
     from acme_companion.decide.settings import Settings
     from acme_companion.decide.steps import Plan
+    from acme_companion.decide.verdicts import Verdict
     from acme_companion.ports import World
 
 
@@ -68,7 +70,14 @@ async def survey(
     domains, (own, authority, memory, fallback) = await asyncio.gather(
         waiting.database(), _outside(settings, world, held, waiting)
     )
-    names = _wanted(settings, domains, held).names
+    names = tuple(
+        dict.fromkeys(
+            (
+                *_wanted(settings, domains, held).names,
+                *possible_names(settings.naming, domains, held.lineages),
+            )
+        )
+    )
     verdicts = hopeless(names, settings.ca)
     possible = tuple(name for name in names if name not in verdicts)
     facts, probe_warnings = await _look(settings, world, possible, own)
@@ -76,7 +85,7 @@ async def survey(
         name: judge(one, own, settings.checks, authority, settings.challenges.type_for(name))
         for name, one in facts.items()
     }
-    wanted = _wanted(settings, domains, held, verdicts)
+    wanted = _wanted(settings, domains, held, _usable(held, verdicts, None if force else world.clock.now()))
 
     now = world.clock.now()
     memory = _remember_addresses(memory, own)
@@ -97,23 +106,30 @@ async def survey(
         *probe_warnings,
         *reserve_warnings(settings, memory, fallback, facts),
     )
-    return Survey(held, domains, wanted, verdicts, plan, memory, warnings)
+    told = {name: verdicts[name] for name in wanted.names}
+    return Survey(held, domains, wanted, told, plan, memory, warnings)
 
 
 def _wanted(
-    settings: Settings, domains: MailDomains, held: Held, verdicts: Mapping[Name, Verdict] | None = None
+    settings: Settings, domains: MailDomains, held: Held, usable: Collection[Name] | None = None
 ) -> Wanted:
-    """Before the look (no `verdicts`) every name; after it, names that cannot be certified do not crowd the others out."""
-    usable = None
-    if verdicts is not None:
-        usable = {name for name, verdict in verdicts.items() if verdict.readiness is Readiness.READY}
-        usable |= {
-            name for one in held.lineages if one.ours and one.certificate for name in one.certificate.names
-        }
-    wanted = wanted_certificates(settings.naming, domains, usable)
+    """Before the look every name; after it, names that are not `usable` do not crowd the others out."""
+    wanted = wanted_certificates(settings.naming, domains, usable, held.lineages)
     # A database without any mail domain looks like a mishap, too: nothing that is certified leaves for it.
     believed = domains.unanswered is None and (domains.domains or settings.database is None)
     return wanted if believed else keep_held(wanted, held.lineages)
+
+
+def _usable(held: Held, verdicts: Mapping[Name, Verdict], now: datetime | None) -> frozenset[Name]:
+    """What can stand in a certificate now: certified already, or ready and not refused by the CA a while ago.
+
+    `now` is None when an admin wants to try whatever was refused.
+    """
+    failures = held.memory.name_failures.items()
+    refused = {name for name, failed in failures if now is not None and failed.wait_until > now}
+    ready = {name for name, one in verdicts.items() if one.is_ready and name.text not in refused}
+    certificates = (one.certificate for one in held.lineages if one.ours and one.certificate)
+    return frozenset(ready.union(*(one.names for one in certificates)))
 
 
 async def _outside(

@@ -7,13 +7,18 @@ from typing import TYPE_CHECKING
 
 from acme_companion.decide.facts import MailDomains, Refusal
 from acme_companion.decide.names import Name, NameRefused
+from acme_companion.decide.partition import Room, Share, spread
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from datetime import datetime
 
     from acme_companion.decide.memory import Held, HeldLineage
     from acme_companion.decide.settings import Naming
+
+
+_BARELY = 0.75
+"""The share of the most names beyond which certificates that were split are not put together again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,50 +31,87 @@ class WantedCertificate:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """All of them, the server certificate first, and what could not be used or needs saying."""
+    """All of them, the server certificate first, and what could not be used or needs saying.
+
+    `room`: how many more names the server certificate could hold.
+    """
 
     certificates: tuple[WantedCertificate, ...]
     refused: tuple[Refusal, ...] = ()
     warnings: tuple[str, ...] = ()
+    room: int = 0
 
     @property
     def names(self) -> tuple[Name, ...]:
         return tuple(sorted({name for certificate in self.certificates for name in certificate.names}))
 
 
+def possible_names(
+    naming: Naming, domains: MailDomains, lineages: Iterable[HeldLineage] = ()
+) -> tuple[Name, ...]:
+    """Every name that could be wanted, whatever turns out to be usable: the names to look at.
+
+    A wildcard that is not usable yet leaves the names that it covers where they are.
+    """
+    if naming.only_hostname:
+        return (naming.hostname,)
+    prefixed = (name for _, names in _names_by_domain(naming, domains, []) for name in names)
+    stars = [name for name in naming.additional if name.is_wildcard]
+    server = _homes(naming.hostname, lineages)[0] if stars else ()
+    covered = sorted(name for name in server if any(star.covers(name) for star in stars))
+    return tuple(dict.fromkeys((naming.hostname, *sorted(naming.additional), *prefixed, *covered)))
+
+
 def wanted_certificates(
-    naming: Naming, domains: MailDomains, usable: Collection[Name] | None = None
+    naming: Naming,
+    domains: MailDomains,
+    usable: Collection[Name] | None = None,
+    lineages: Iterable[HeldLineage] = (),
 ) -> Wanted:
     """The partition of names into certificates (with SNI: one more certificate per mail domain).
 
-    `usable`: the names that could stand in a certificate now; only these count against the most that one may hold.
-    None: all.
+    `usable`: the names that could stand in a certificate now; only these count against the most that one may hold, and
+    only such a wildcard makes the names superfluous that it covers. None: all. `lineages`: the certificates that there are;
+    where names do not all fit into one, each stays in the one that it is in.
     """
     if naming.only_hostname:
-        return Wanted((WantedCertificate((naming.hostname,), server=True),))
+        return Wanted((WantedCertificate((naming.hostname,), server=True),), room=naming.most_names - 1)
     refused: list[Refusal] = []
     by_domain = dict(_names_by_domain(naming, domains, refused))
+    wildcards = [
+        name for name in naming.additional if name.is_wildcard and (usable is None or name in usable)
+    ]
     # The hostname stays even beside a wildcard that covers it: it names the server certificate's directory.
-    server = (naming.hostname, *_without_covered(sorted(naming.additional), already=(naming.hostname,)))
-    prefixed = sorted(name for names in by_domain.values() for name in names)
-    together = (*server, *_without_covered(prefixed, already=server))
+    additional = _without_covered(sorted(naming.additional), wildcards, already={naming.hostname})
+    server = {naming.hostname, *additional}
+    units = [_without_covered(names, wildcards, already=server) for names in by_domain.values()]
+    units = [unit for unit in units if unit]
+    room = Room(naming.most_names, usable)
+    homes = _homes(naming.hostname, lineages)
+    first = (naming.hostname,)
     warnings: tuple[str, ...] = ()
-    counted = len(together) if usable is None else sum(name in usable for name in together)
-    if naming.sni or counted > naming.most_names:
-        if not naming.sni:
-            warnings = (
-                f"{counted} names do not fit into one certificate (at most {naming.most_names}): "
-                "every mail domain gets its own, as with ENABLE_SSL_SNI=y",
-            )
-        own = [_without_covered(names, already=server) for names in by_domain.values()]
-        parts = [
-            *_parts(server, naming.most_names),
-            *(p for names in own for p in _parts(names, naming.most_names)),
-        ]
+    if naming.sni:
+        shares = spread(first, additional, (), room, homes)
+        for unit in units:
+            shares += _of_one_domain(unit, room, homes)
     else:
-        parts = [together]
-    certificates = tuple(WantedCertificate(names, server=number == 0) for number, names in enumerate(parts))
-    return Wanted(certificates, tuple(refused), warnings)
+        together = room.share(first)
+        everything = [(name,) for name in additional] + units
+        whole = _all_fit(together, everything) and not _is_split(together, homes, naming.most_names)
+        shares = [together] if whole else spread(first, additional, units, room, homes)
+        counted = sum(share.counted for share in shares)
+        if len(shares) > 1 and counted > naming.most_names:
+            warnings = (
+                f"{counted} names do not fit into one certificate (at most {naming.most_names}): they are spread over "
+                f"{len(shares)}, and a program that sends no SNI sees {naming.hostname}'s only",
+            )
+    certificates = tuple(
+        WantedCertificate((*first, *sorted(share.names[1:])), server=True)
+        if number == 0
+        else WantedCertificate(tuple(sorted(share.names)))
+        for number, share in enumerate(shares)
+    )
+    return Wanted(certificates, tuple(refused), warnings, max(naming.most_names - shares[0].counted, 0))
 
 
 def keep_held(wanted: Wanted, lineages: Iterable[HeldLineage]) -> Wanted:
@@ -79,22 +121,25 @@ def keep_held(wanted: Wanted, lineages: Iterable[HeldLineage]) -> Wanted:
     """
     server, *others = wanted.certificates
     known = set(wanted.names)
-    ours = [lineage for lineage in lineages if lineage.ours and lineage.certificate]
-    for lineage in ours:
+    room = wanted.room
+    for lineage in (one for one in lineages if one.ours and one.certificate):
         names = lineage.certificate.names if lineage.certificate else ()
         missing = tuple(sorted(set(names) - known))
-        if lineage.directory == server.names[0].directory:
-            server = WantedCertificate((*server.names, *missing), server=True)
-        elif missing:
-            others.append(WantedCertificate(missing))
         known |= set(missing)
-    return Wanted((server, *others), wanted.refused, wanted.warnings)
+        if lineage.directory == server.names[0].directory:
+            staying = _beside(missing, server.names)[: max(room, 0)]
+            server = WantedCertificate((*server.names, *staying), server=True)
+            room -= len(staying)
+            missing = tuple(name for name in missing if name not in staying)
+        if missing:
+            others.append(WantedCertificate(missing))
+    return replace(wanted, certificates=(server, *others), room=max(room, 0))
 
 
 def with_names_in_transit(wanted: Wanted, held: Held, now: datetime) -> Wanted:
     """`wanted`, with the names that the server certificate has and another one is to have, but has not yet.
 
-    When certificates are partitioned anew (ENABLE_SSL_SNI), a certified name leaves one only when another has it.
+    When certificates are partitioned anew (ENABLE_SSL_SNI, a wildcard), a certified name leaves one only when another has it.
     """
     server, *others = wanted.certificates
     lineages = {one.directory: one.certificate for one in held.lineages if one.ours and one.certificate}
@@ -102,10 +147,19 @@ def with_names_in_transit(wanted: Wanted, held: Held, now: datetime) -> Wanted:
     if current is None:
         return wanted
     secured = {name for one in lineages.values() if one.not_after > now for name in one.names}
-    moving = {name for other in others for name in other.names} & set(current.names) - secured
-    if not moving:
+    to_come = {name for other in others for name in other.names} - secured
+    stars = [name for name in to_come if name.is_wildcard]
+    moving = sorted(
+        name
+        for name in current.names
+        if name not in server.names
+        and name not in secured
+        and (name in to_come or any(star.covers(name) for star in stars))
+    )
+    staying = _beside(moving, server.names)[: wanted.room]
+    if not staying:
         return wanted
-    return replace(wanted, certificates=(replace(server, names=(*server.names, *sorted(moving))), *others))
+    return replace(wanted, certificates=(replace(server, names=(*server.names, *staying)), *others))
 
 
 def _names_by_domain(
@@ -131,18 +185,60 @@ def _prefixed(domain: Name, prefixes: Iterable[str], refused: list[Refusal]) -> 
             refused.append(Refusal(f"prefix {prefix} of mail domain {domain}", str(problem)))
 
 
-def _without_covered(names: Iterable[Name], already: tuple[Name, ...] = ()) -> tuple[Name, ...]:
-    """`names` in order, without repetitions, what `already` has, and what another one of them all covers.
+def _without_covered(
+    names: Iterable[Name], wildcards: Sequence[Name], already: Collection[Name]
+) -> tuple[Name, ...]:
+    """`names` in order, without repetitions, what `already` has, and what another one of `wildcards` covers.
 
     A CA refuses a wildcard and a name below it in one order.
     """
     kept = [name for name in dict.fromkeys(names) if name not in already]
-    wildcards = [name for name in (*kept, *already) if name.is_wildcard]
     return tuple(
         name for name in kept if not any(wildcard.covers(name) for wildcard in wildcards if wildcard != name)
     )
 
 
-def _parts(names: tuple[Name, ...], most: int) -> Iterator[tuple[Name, ...]]:
-    for start in range(0, len(names), most):
-        yield names[start : start + most]
+def _beside(names: Iterable[Name], others: Iterable[Name]) -> tuple[Name, ...]:
+    """Those of `names` that may stand in one order with `others`."""
+    stars = [name for name in others if name.is_wildcard]
+    hosts = [name for name in others if not name.is_wildcard]
+    return tuple(
+        name
+        for name in names
+        if not any(star.covers(name) for star in stars) and not any(name.covers(host) for host in hosts)
+    )
+
+
+def _homes(hostname: Name, lineages: Iterable[HeldLineage]) -> list[frozenset[Name]]:
+    """What stands together now, the server certificate first."""
+    ours = {
+        one.directory: frozenset(one.certificate.names) for one in lineages if one.ours and one.certificate
+    }
+    server = ours.pop(hostname.directory, frozenset())
+    return [server, *(ours[directory] for directory in sorted(ours))]
+
+
+def _of_one_domain(unit: Sequence[Name], room: Room, homes: Sequence[frozenset[Name]]) -> list[Share]:
+    """The certificate of one mail domain, or several of them if its names do not fit into one."""
+    if room.share().fits(unit):
+        return [room.share(unit)]
+    return [share for share in spread((), (), (unit,), room, homes[1:]) if share.names]
+
+
+def _all_fit(share: Share, units: Iterable[Sequence[Name]]) -> bool:
+    for unit in units:
+        if not share.fits(unit):
+            return False
+        share.take(unit)
+    return True
+
+
+def _is_split(together: Share, homes: Sequence[frozenset[Name]], most: int) -> bool:
+    """Whether names that all fit into one certificate again had better stay in several: they fit barely.
+
+    Else a domain that comes and goes would move others to and fro. A server certificate that holds few names is not what
+    is left of such a split, but of ENABLE_SSL_SNI=y.
+    """
+    wanted = frozenset(together.names)
+    elsewhere = any(home & wanted - homes[0] for home in homes[1:])
+    return elsewhere and 2 * len(homes[0] & wanted) > most and together.counted > _BARELY * most

@@ -92,19 +92,6 @@ def test_partition(made, found, expected):
     assert texts(wanted_certificates(made, found).certificates) == expected
 
 
-def test_too_many_names_for_one_certificate():
-    """101 names without SNI: every domain gets its own certificate, nothing is cut off, and it is said."""
-    found = domains(" ".join(f"d{number}.tld" for number in range(50)))
-
-    wanted = wanted_certificates(naming(), found)
-
-    assert len(wanted.certificates) == 51
-    assert len(wanted.names) == 101
-    assert wanted.warnings == (
-        "101 names do not fit into one certificate (at most 100): every mail domain gets its own, as with ENABLE_SSL_SNI=y",
-    )
-
-
 def test_a_prefix_that_makes_no_name_is_reported():
     """autodiscover.autodiscover.… is refused by name, the domain's other names stay."""
     wanted = wanted_certificates(naming(sni=True), domains("autodiscover.tld.example"))

@@ -1,0 +1,147 @@
+"""More names than one certificate holds are spread over several, so that a new domain changes one of them only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Sequence
+
+    from acme_companion.decide.names import Name
+
+MOST_CHARACTERS = 10_000
+"""Of all names of one certificate together. Let's Encrypt refuses orders beyond a length that it does not tell (Boulder's
+MaxCumulativeIdentifierLength); a hundred usual names have 3,000."""
+
+
+@dataclass(slots=True)
+class Share:
+    """The names of one certificate. Those that are not `usable` are in it only to be told about: they are never ordered."""
+
+    most: int
+    usable: Collection[Name] | None
+    names: list[Name] = field(default_factory=list)
+    counted: int = 0
+    characters: int = 0
+
+    def fits(self, unit: Sequence[Name]) -> bool:
+        """Whether `unit` has room, and no wildcard would stand beside a name that it covers: a CA refuses both together."""
+        ours = [name for name in unit if self._counts(name)]
+        if self.counted + len(ours) > self.most or self.characters + _length(ours) > MOST_CHARACTERS:
+            return False
+        return not any(
+            one.covers(other) or other.covers(one)
+            for one in ours
+            for other in self.names
+            if (one.is_wildcard or other.is_wildcard) and self._counts(other)
+        )
+
+    def take(self, unit: Iterable[Name]) -> None:
+        for name in unit:
+            self.names.append(name)
+            if self._counts(name):
+                self.counted += 1
+                self.characters += len(name.text)
+
+    def _counts(self, name: Name) -> bool:
+        return self.usable is None or name in self.usable
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What one certificate holds: so many names; only `usable` ones count, all if None."""
+
+    most: int
+    usable: Collection[Name] | None = None
+
+    def share(self, names: Iterable[Name] = ()) -> Share:
+        made = Share(self.most, self.usable)
+        made.take(names)
+        return made
+
+    def has_usable(self, unit: Iterable[Name]) -> bool:
+        return self.usable is None or any(name in self.usable for name in unit)
+
+
+def spread(
+    first: Sequence[Name],
+    favoured: Sequence[Name],
+    units: Sequence[Sequence[Name]],
+    room: Room,
+    homes: Sequence[Collection[Name]],
+) -> list[Share]:
+    """Shares for all names; the first one begins with `first`.
+
+    Each of `units` stays together. `homes`: the names of the certificates that there are, the first share's own first.
+    What stands in one of them stays there; what is new, or does not fit any more, goes where room is left, and last into a
+    new share. So no certificate changes for what happens to another's names. The names of `favoured` go into the first
+    share when it has room.
+    """
+    shares = [room.share(first), *(room.share() for _ in homes[1:])]
+    parts = [part for unit in units for part in _parts(unit, room)]
+    settled = [(name,) for name in favoured if homes and name in homes[0]]
+    new = [(name,) for name in favoured if (name,) not in settled]
+    homeless = _placed(settled, shares[:1])
+    homeless += _placed_at_home(parts, shares, homes)
+    # Only what finds no room in the first share goes where it was, or anywhere else.
+    homeless += _placed_at_home(_placed(new, shares[:1]), shares, homes)
+    for unit in homeless:
+        # What cannot be certified anyway needs no certificate of its own.
+        if not room.has_usable(unit):
+            shares[0].take(unit)
+        elif _placed([unit], shares):
+            shares.append(room.share(unit))
+    return [shares[0], *(share for share in shares[1:] if share.counted)]
+
+
+def _parts(unit: Sequence[Name], room: Room) -> Iterator[Sequence[Name]]:
+    """`unit` whole, or name by name when no certificate can hold it."""
+    if room.share().fits(unit):
+        yield unit
+    else:
+        yield from ((name,) for name in unit)
+
+
+def _placed_at_home(
+    units: Sequence[Sequence[Name]], shares: Sequence[Share], homes: Sequence[Collection[Name]]
+) -> list[Sequence[Name]]:
+    """Put each unit where most of its names are certified already; what is left to place afterwards, in order."""
+    by_name: dict[Name, list[int]] = {}
+    for number, home in enumerate(homes):
+        for name in home:
+            by_name.setdefault(name, []).append(number)
+    left: set[int] = set()
+    at_home: list[tuple[bool, int, int]] = []
+    for index, unit in enumerate(units):
+        found = [number for name in unit for number in by_name.get(name, ())]
+        if found:
+            number = max(sorted(set(found)), key=found.count)
+            at_home.append((_grows(unit, homes[number]), index, number))
+        else:
+            left.add(index)
+    for _, index, number in sorted(at_home):
+        if _placed([units[index]], shares[number : number + 1]):
+            left.add(index)
+    return [units[index] for index in sorted(left)]
+
+
+def _grows(unit: Sequence[Name], home: Collection[Name]) -> bool:
+    """Who needs more room than it had is placed last: it must not drive out its neighbours."""
+    return any(name not in home for name in unit)
+
+
+def _placed(units: Iterable[Sequence[Name]], shares: Sequence[Share]) -> list[Sequence[Name]]:
+    """Put each unit into the first share that it fits into; what is left to place afterwards."""
+    left = []
+    for unit in units:
+        share = next((share for share in shares if share.fits(unit)), None)
+        if share is None:
+            left.append(unit)
+        else:
+            share.take(unit)
+    return left
+
+
+def _length(names: Iterable[Name]) -> int:
+    return sum(len(name.text) for name in names)
