@@ -17,10 +17,11 @@ BACKUPS, ACME, OWN, REFUSED = "backups", "acme", ".companion", "refused"
 DHPARAMS, FORCE_RENEW = "dhparams.pem", "force_renew"
 ACCOUNTS, ACCOUNT_DIRECTORY, NEXT = "accounts", "account.directory", ".next.pem"
 ACCOUNT, STATE, INTENT, PROBE = "account.pem", "state.json", "intent.json", "probe"
+LEFTOVERS = "dns-records.json"
 
 MODES = {KEY: files.PRIVATE, CERTIFICATE: files.PUBLIC, DOMAINS: files.PUBLIC, CSR: files.PUBLIC}
 
-_OUR_FILES = {*MODES, DHPARAMS, ACCOUNT, ACCOUNT_DIRECTORY, f"account{NEXT}", STATE, INTENT, PROBE}
+_OUR_FILES = {*MODES, DHPARAMS, ACCOUNT, ACCOUNT_DIRECTORY, f"account{NEXT}", STATE, INTENT, PROBE, LEFTOVERS}
 _RESERVED = {CERTIFICATE, KEY, DOMAINS, DHPARAMS, BACKUPS, ACME, FORCE_RENEW}
 _GENERATION = re.compile(r"\d{4}(?:-\d\d){2}(?:_\d\d){3}\Z")
 
