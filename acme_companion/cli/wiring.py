@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 from contextlib import asynccontextmanager
 from functools import cache, partial
@@ -12,10 +13,11 @@ import aiohttp
 
 from acme_companion.act.acme.proxies import proxy_for
 from acme_companion.act.challenges.http01 import responding
-from acme_companion.act.challenges.solving import solving
+from acme_companion.act.challenges.solving import SolvingDoors, solving
 from acme_companion.act.siblings import open_siblings
 from acme_companion.act.siblings.own_container import own_container_id
 from acme_companion.act.store.accounts import AccountKeys
+from acme_companion.act.store.layout import LEFTOVERS, OWN
 from acme_companion.act.store.volume import Volume
 from acme_companion.cli.clock import SystemClock, SystemDice
 from acme_companion.look.directory import directory
@@ -24,6 +26,7 @@ from acme_companion.look.names_seen import look_at_names
 from acme_companion.look.own_addresses import own_addresses
 from acme_companion.look.renewal_info import renewal_advice
 from acme_companion.look.served import served
+from acme_companion.look.txt_records import open_txt_looks
 from acme_companion.ports import World
 from acme_companion.problems import NotYet
 
@@ -32,10 +35,11 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from datetime import datetime
 
+    from acme_companion.act.dns.editor import RecordEditor
     from acme_companion.decide.deployment import Action
     from acme_companion.decide.facts import Sibling
     from acme_companion.decide.memory import Authority
-    from acme_companion.decide.settings import Ca, Settings
+    from acme_companion.decide.settings import Ca, DnsZone, Settings
     from acme_companion.ports import CertificateAuthority, Clock, Log, Siblings, Solving
 
 
@@ -68,6 +72,21 @@ async def _has_account(clock: Clock, ca: Ca, account_key: bytes) -> bool:
     from acme_companion.act.acme.lookup import has_account
 
     return await has_account(ca, clock, account_key)
+
+
+def _solving_doors(settings: Settings, clock: Clock, log: Log) -> SolvingDoors:
+    def editor(zone: DnsZone) -> RecordEditor:
+        from acme_companion.act.dns.providers import record_editor
+
+        return record_editor(zone, clock, log, os.environ)  # noqa: TID251 - the door
+
+    return SolvingDoors(
+        clock=clock,
+        log=log,
+        looks=partial(open_txt_looks, settings.checks),
+        editor=editor,
+        leftovers=Path(settings.volume) / OWN / LEFTOVERS,
+    )
 
 
 class _Siblings:
@@ -106,7 +125,7 @@ async def open_world(
             ),
             siblings=_Siblings(lambda: open_siblings(settings.deployment, clock, log, own_container_id())),
             responding=partial(responding, settings.http01, clock),
-            solving=partial(solving, settings, clock),
+            solving=partial(solving, settings, _solving_doors(settings, clock, log)),
             directory=lambda ca: directory(
                 session, ca_trust(), ca.directory_url, proxy=proxy_for(ca.directory_url)
             ),
