@@ -6,6 +6,9 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from acme_companion.decide.alarm import LOUD
+from acme_companion.decide.choosing import FAILURES_BEFORE_THE_FALLBACK
+from acme_companion.decide.limits.remembering import after_failure, after_issue, before_orders, ca_of
 from acme_companion.decide.memory import Authority
 from acme_companion.decide.pair import Pair
 from acme_companion.decide.renewal import due
@@ -15,7 +18,7 @@ from acme_companion.decide.steps import LeftOut
 from acme_companion.problems import AccountStopped, NameRefusals, NotOrdered, NotYet, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from acme_companion.decide.memory import Failures, Memory
     from acme_companion.decide.names import Name
@@ -92,6 +95,20 @@ class Progress:
     def result(self) -> IssuedAll:
         return IssuedAll(self._memory, tuple(self._done), tuple(self._switched))
 
+    def begin(self, steps: Iterable[Issue]) -> None:
+        """Before any of these orders is placed, all are counted on the disk: no crash makes a CA's limits forgotten.
+
+        Raises `Damaged` when the disk says no; then no order may be placed.
+        """
+        self._memory = before_orders(self._settings, self._memory, steps, self._world.clock.now())
+        self._world.store.remember(self._memory)
+
+    def note_rehearsed(self, names: Iterable[Name]) -> None:
+        """These need no rehearsal for a while."""
+        now = self._world.clock.now()
+        rehearsed = {**self._memory.rehearsed, **{name.text: now for name in names}}
+        self._memory = replace(self._memory, rehearsed=rehearsed)
+
     def can_be_put_in_place(self, step: Issue) -> bool:
         """Asked before the order: what the disk will refuse must not cost a certificate."""
         try:
@@ -104,10 +121,14 @@ class Progress:
     def take(self, results: Mapping[Issue, Issued | Problem], key_pem: bytes) -> None:
         """Everything that arrived together: remembered first, then switched, so that no crash makes our own pair look foreign."""
         fresh: list[_Fresh] = []
+        now = self._world.clock.now()
         for step, result in results.items():
             if isinstance(result, Problem):
+                self._memory = after_failure(self._settings, self._memory, step, result, now)
                 self.note_failure(step, result)
                 continue
+            names = (name for name in step.lineage.names if name not in result.left_out)
+            self._memory = after_issue(self._settings, self._memory, step, names, now)
             try:
                 fresh.append(_fresh(step, result, key_pem))
             except ValueError as fault:
@@ -116,7 +137,7 @@ class Progress:
             remember_now(self._world, self._memory)
             return
         memory = self._memory
-        ours = {one.certificate.fingerprint: self._settings.ca.directory_url for one in fresh}
+        ours = {one.certificate.fingerprint: ca_of(self._settings, one.step).directory_url for one in fresh}
         self._memory = replace(
             memory,
             issued={**memory.issued, **ours},
@@ -186,19 +207,46 @@ class Progress:
         if step.only_for and set(step.only_for) <= set(by_name):
             self._note_nothing_new(step, by_name)
             return
-        retry_at = problem.retry_at if isinstance(problem, NotYet) else None
         directory = step.lineage.directory
-        before = self._memory.lineage_failures.get(directory)
         spent = spent or isinstance(problem, Fault | NotOrdered)
-        said = f"{problem}{self._aside(directory, problem)}"
-        at_least = AFTER_MORE_ROLL_BACKS if spent and before else timedelta(0)
-        failures = one_more(before, self._world.clock.now(), said, retry_at, at_least)
+        failures = self._one_more(step, problem, spent=spent)
         self._memory = replace(
             self._memory, lineage_failures={**self._memory.lineage_failures, directory: failures}
         )
         self._refused(by_name)
-        sentence = f"not issued: {said}; next try {failures.wait_until:%d %b %H:%M} UTC; what is served stays"
-        self._done.append(Done(step, ok=False, sentence=sentence, left_out=_left_out(by_name)))
+        sentence = f"not issued: {failures.because}; next try {failures.wait_until:%d %b %H:%M} UTC; what is served stays"
+        left_out = _left_out(by_name)
+        look_again = self._world.clock.now() if self._needs_fallback(step, failures) else None
+        self._done.append(Done(step, ok=False, sentence=sentence, left_out=left_out, look_again=look_again))
+
+    def _one_more(self, step: Issue, problem: Problem, *, spent: bool) -> Failures:
+        directory = step.lineage.directory
+        before = self._memory.lineage_failures.get(directory)
+        rejection = problem.rejection if isinstance(problem, NotYet) else None
+        paused = rejection is not None and bool(rejection.document.unpause_url)
+        said = f"{problem}{self._aside(directory, problem)}"
+        failures = one_more(
+            before,
+            self._world.clock.now(),
+            f"ACTION NEEDED: {said}" if paused else said,
+            problem.retry_at if isinstance(problem, NotYet) else None,
+            AFTER_MORE_ROLL_BACKS if spent and before else timedelta(days=paused),
+            share=self._world.dice.between(0, 1),
+            lifetime=step.lifetime,
+        )
+        temporary = isinstance(problem, NotYet) and not spent
+        return replace(failures, temporary=temporary, ca=ca_of(self._settings, step).directory_url)
+
+    def _needs_fallback(self, step: Issue, failures: Failures) -> bool:
+        """Whether the second CA is to be asked at once, and not only when the first one may be asked again."""
+        missing = step.lineage.server and step.lifetime is None
+        return (
+            self._settings.fallback_ca is not None
+            and not step.fallback
+            and failures.temporary
+            and failures.count >= FAILURES_BEFORE_THE_FALLBACK
+            and (missing or step.alarm in LOUD)
+        )
 
     def _aside(self, directory: str, problem: Problem) -> str:
         """Where a certificate that was not ordered can be looked at."""
@@ -233,7 +281,8 @@ class Progress:
             if key not in past and now - value.wait_until < FORGET_AFTER
         }
         for name, because in by_name.items():
-            kept[name.text] = one_more(kept.get(name.text), now, because)
+            share = self._world.dice.between(0, 1)
+            kept[name.text] = one_more(kept.get(name.text), now, because, share=share)
         self._memory = replace(self._memory, name_failures=kept)
 
 

@@ -27,6 +27,7 @@ class Alarm(StrEnum):
     EXPIRED = "expired"
 
 
+LOUD = frozenset({Alarm.URGENT, Alarm.CRITICAL, Alarm.EXPIRED})
 WORDS = {
     Alarm.NONE: "",
     Alarm.LOW: "less than a third of its life is left",

@@ -11,6 +11,7 @@ from acme_companion.decide.known_cas import TEST_DIRECTORIES, is_test_certificat
 from acme_companion.decide.ledger import Ledger
 from acme_companion.decide.limits import Planned, WaitUntil, decide, limits_of, name_waits_until
 from acme_companion.decide.limits.counting import begun
+from acme_companion.decide.steps import OrderKind
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -44,19 +45,22 @@ class Chooser:
     def ask(self, order: Planned, last: Certificate | None, failed: Failures | None) -> Ask | WaitUntil:
         """Who to ask for `order` now, or until when to wait. `last`: the newest certificate, also an expired one."""
         first, fallback = self._settings.ca, self._settings.fallback_ca
-        waits = self._waits(first, order, failed)
-        if waits is None:
-            return Ask(first)
-        if fallback is None:
-            return waits
-        because = needs_fallback(order, last, failed, waits, fallback, self._now)
-        if not because:
-            return waits
-        # Its wait was for the other CA, unless it is this one that failed.
-        own = failed if failed and failed.ca == fallback.directory_url else None
-        if self._waits(fallback, order, own) is None:
-            return Ask(fallback, because)
-        return waits
+        waits, stopped = self._waits(first, order, failed), self._stopped(first)
+        if fallback is not None and (waits or stopped):
+            because = needs_fallback(
+                order, last, failed, waits or WaitUntil(self._now, ""), fallback, self._now, stopped=stopped
+            )
+            # Its wait was for the other CA, unless it is this one that failed.
+            own = failed if failed and failed.ca == fallback.directory_url else None
+            new = replace(order, kind=OrderKind.NEW)
+            if because and self._waits(fallback, new, own) is None:
+                return Ask(fallback, because)
+        return waits or Ask(first)
+
+    def _stopped(self, ca: Ca) -> str:
+        """Why the CA has nothing of our account until somebody acts; its session says so itself, and asks nothing."""
+        known = self._memory.authorities.get(ca.directory_url)
+        return known.stopped.because if known and known.stopped else ""
 
     def name_waits(self, name: Name) -> WaitUntil | None:
         """Whether one more failed validation of `name` could be one too many for the CA."""
@@ -85,6 +89,8 @@ def needs_fallback(
     waits: WaitUntil,
     fallback: Ca,
     now: datetime,
+    *,
+    stopped: str = "",
 ) -> str:
     """Why the second CA is to be asked instead of waiting for the first, or an empty text.
 
@@ -92,20 +98,32 @@ def needs_fallback(
     server's and there is none. And only for what waiting would help with: a CA that is down or limits us, never one
     that refuses.
     """
-    if last is None and not order.lineage.server:
+    if not _nears_its_end(order, last, now):
         return ""
-    if last is not None and last.not_after - now >= (last.not_after - last.not_before) / URGENT:
-        return ""
-    state = f"ends on {last.not_after:%d %b %H:%M} UTC" if last and last.not_after > now else "is missing"
+    ends = f"ends on {last.not_after:%d %b %H:%M} UTC" if last and last.not_after > now else "is missing"
+    why = _why_not_the_first(order, failed, waits, fallback, now, stopped)
+    return f"FALLBACK: the certificate {ends}, and the first CA {why}" if why else ""
+
+
+def _nears_its_end(order: Planned, last: Certificate | None, now: datetime) -> bool:
+    if last is None:
+        return order.lineage.server
+    return last.not_after - now < (last.not_after - last.not_before) / URGENT
+
+
+def _why_not_the_first(
+    order: Planned, failed: Failures | None, waits: WaitUntil, fallback: Ca, now: datetime, stopped: str
+) -> str:
+    if stopped:
+        return f"has nothing of our account: {stopped}"
     if failed and failed.wait_until > now:
-        # The first one's own failure; a wait after the fallback's is everybody's.
+        # A wait after the fallback's own failure is for both.
         temporary = failed.temporary and failed.ca != fallback.directory_url
-        if not temporary or failed.count < FAILURES_BEFORE_THE_FALLBACK:
-            return ""
-        return f"FALLBACK: the certificate {state}, and the first CA failed {failed.count} times in a row: {failed.because}"
+        enough = failed.count >= FAILURES_BEFORE_THE_FALLBACK
+        return f"failed {failed.count} times in a row: {failed.because}" if temporary and enough else ""
     if order.wish or waits.when - now < LONG_WAIT:
         return ""
-    return f"FALLBACK: the certificate {state}, and the first CA must not be asked before {waits.when:%d %b %H:%M} UTC: {waits.because}"
+    return f"must not be asked before {waits.when:%d %b %H:%M} UTC: {waits.because}"
 
 
 def same_account(memory: Memory, certificate: Certificate, ca: Ca) -> bool:
@@ -179,8 +197,3 @@ def to_rehearse(
 def _after_failures(failed: Failures) -> str:
     count = failed.count
     return f"waits after {count} failure{'s' if count > 1 else ''} in a row: {failed.because}"
-
-
-def counted(memory: Memory, url: str, ledger: Ledger) -> Memory:
-    """`memory` with another ledger of the CA at `url`."""
-    return replace(memory, ledgers={**memory.ledgers, url: ledger})

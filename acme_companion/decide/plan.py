@@ -153,6 +153,7 @@ class _Planner:
             fallback=not first,
             wish=wish,
             alarm=alarm,
+            lifetime=current.not_after - current.not_before if current else None,
         )
 
     def _kind(self, lineage: Lineage, last: Certificate | None, current: Certificate | None) -> OrderKind:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from acme_companion.decide.alarm import ALARM_BEFORE, WORDS, Alarm
+from acme_companion.decide.alarm import ALARM_BEFORE, LOUD, WORDS, Alarm
 from acme_companion.decide.steps import Archive, Deploy, Hold, Issue, Keep, Plan, Skip, Step
 from acme_companion.decide.verdicts import Readiness
 
@@ -23,18 +23,21 @@ if TYPE_CHECKING:
 MOST_KEPT_LINES = 20
 """More certificates than this with nothing new to say of them are told in one line."""
 MOST_LEFT_OUT_LINES = 20
-_LOUD = {Alarm.URGENT, Alarm.CRITICAL, Alarm.EXPIRED}
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """How a step ended. `left_out` are names that the CA refused on the way; `next_renewal` is that of a new certificate."""
+    """How a step ended. `left_out` are names that the CA refused on the way; `next_renewal` is that of a new certificate.
+
+    `look_again`: when there is something to do about it, if that is sooner than its next try.
+    """
 
     step: Step
     ok: bool
     sentence: str
     left_out: tuple[LeftOut, ...] = ()
     next_renewal: datetime | None = None
+    look_again: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,7 @@ def _alarms(step: Step, now: datetime) -> bool:
     match step:
         case Hold():
             return step.lineage.server and (
-                step.served_until is None or (step.alarm in _LOUD and step.served_until - now < ALARM_BEFORE)
+                step.served_until is None or (step.alarm in LOUD and step.served_until - now < ALARM_BEFORE)
             )
         case Skip():
             return step.alarm
@@ -137,7 +140,7 @@ def _step_lines(step: Step, done: Done | None) -> Iterator[tuple[str, str]]:
                 f"{step.lineage}: kept, {step.because}; next renewal {step.next_renewal:%d %b %Y %H:%M} UTC",
             )
         case Issue():
-            level = "info" if done is None or done.ok else "error"
+            level = "error" if done is not None and not done.ok else "warning" if step.fallback else "info"
             alarm = "" if done is None or done.ok else _alarm(step.alarm)
             yield (
                 level,
@@ -148,7 +151,7 @@ def _step_lines(step: Step, done: Done | None) -> Iterator[tuple[str, str]]:
             meanwhile = (
                 f"; served meanwhile: valid until {step.served_until:%d %b %Y}" if step.served_until else ""
             )
-            loud = step.alarm in _LOUD or (step.lineage.server and not step.served_until)
+            loud = step.alarm in LOUD or (step.lineage.server and not step.served_until)
             yield (
                 "error" if loud else "warning",
                 f"{step.lineage}: not issued, {step.because}{until}{meanwhile}{_alarm(step.alarm)}",

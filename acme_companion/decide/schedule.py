@@ -94,6 +94,7 @@ def next_look(report: Report, memory: Memory, now: datetime, share: float) -> da
         waits.append(LOOK_AGAIN_AT_LISTS)
     waits += _again_at(left_out, memory, now)
     waits += [one.next_renewal - now for one in report.done if one.next_renewal]
+    waits += [one.look_again - now for one in report.done if one.look_again]
     waits += [max(window.ask_again - now, ASK_FOR_ADVICE_AT_MOST) for window in memory.windows.values()]
     if memory.advice_failures:
         waits.append(ASK_FOR_ADVICE_AT_MOST)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from acme_companion.decide.alarm import Alarm
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from acme_companion.decide.names import Name
 
@@ -66,7 +66,8 @@ class Issue:
 
     `only_for`: new names without which the present certificate will do; empty when there are other reasons. `rehearse`:
     names to be ordered at the CA's staging directory before. `fallback`: it is the second CA that is asked. `wish`:
-    nothing but an admin's wish, or the CA's advice, is the reason. `alarm`: how near its end is what is served meanwhile.
+    nothing but an admin's wish, or the CA's advice, is the reason. `alarm`: how near its end is what is served meanwhile,
+    and `lifetime` its length if it is valid.
     """
 
     lineage: Lineage
@@ -80,6 +81,7 @@ class Issue:
     fallback: bool = False
     wish: bool = False
     alarm: Alarm = Alarm.NONE
+    lifetime: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)

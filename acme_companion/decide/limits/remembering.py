@@ -1,0 +1,72 @@
+"""The ledgers in the memory: what is written down before orders are placed, and when they end."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from acme_companion.decide.ledger import Ledger
+from acme_companion.decide.limits.buckets import Planned
+from acme_companion.decide.limits.counting import begun, issued, refused, told, unknown
+from acme_companion.decide.limits.table import limits_of
+from acme_companion.problems import NameRefusals, NotOrdered, NotYet, Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from acme_companion.decide.memory import Memory
+    from acme_companion.decide.names import Name
+    from acme_companion.decide.settings import Ca, Settings
+    from acme_companion.decide.steps import Issue
+    from acme_companion.problems import Problem
+
+
+def ca_of(settings: Settings, step: Issue) -> Ca:
+    """The CA that a step is for."""
+    return settings.fallback_ca if step.fallback and settings.fallback_ca else settings.ca
+
+
+def before_orders(settings: Settings, memory: Memory, steps: Iterable[Issue], now: datetime) -> Memory:
+    """What must be on the disk before the first of these orders is placed: whoever is stopped then has them counted."""
+    for step in steps:
+        url = ca_of(settings, step).directory_url
+        memory = _with(memory, url, begun(limits_of(url), _ledger(memory, url), _planned(step), now))
+    return memory
+
+
+def after_issue(
+    settings: Settings, memory: Memory, step: Issue, names: Iterable[Name], now: datetime
+) -> Memory:
+    """The certificate came, for `names`."""
+    url = ca_of(settings, step).directory_url
+    return _with(memory, url, issued(limits_of(url), _ledger(memory, url), _planned(step), names, now))
+
+
+def after_failure(settings: Settings, memory: Memory, step: Issue, problem: Problem, now: datetime) -> Memory:
+    """No certificate came. Only a clear refusal gives back what was counted for it: anything else cost one, or may still be issued."""
+    url = ca_of(settings, step).directory_url
+    limits, ledger, order = limits_of(url), _ledger(memory, url), _planned(step)
+    rejection = problem.rejection if isinstance(problem, NotYet | Refused) else None
+    if isinstance(problem, NotOrdered):
+        ledger = issued(limits, ledger, order, order.lineage.names, now)
+    elif isinstance(problem, Refused) or (rejection is not None and not rejection.ca_wide):
+        by_name = problem.by_name if isinstance(problem, NameRefusals) else ()
+        ledger = refused(limits, ledger, order, by_name, now)
+    else:
+        ledger = unknown(ledger, order)
+    if rejection is not None and isinstance(problem, NotYet) and problem.retry_at:
+        ledger = told(limits, ledger, order, rejection, problem.retry_at)
+    return _with(memory, url, ledger)
+
+
+def _planned(step: Issue) -> Planned:
+    return Planned(step.lineage, step.kind, wish=step.wish)
+
+
+def _ledger(memory: Memory, url: str) -> Ledger:
+    return memory.ledgers.get(url, Ledger())
+
+
+def _with(memory: Memory, url: str, ledger: Ledger) -> Memory:
+    return replace(memory, ledgers={**memory.ledgers, url: ledger})
