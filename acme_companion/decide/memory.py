@@ -85,7 +85,9 @@ class Memory:
 
     `issued`: fingerprints of every leaf that we issued or adopted, with the directory URL it came from ("" when
     self-signed or adopted). `lineage_failures`, `name_failures`: by first name and by name (refusals of the CA).
-    `not_ready_since`: when a name first looked not ready, without a ready look since. `windows`: by fingerprint.
+    `not_ready_since`: when a name first looked not ready, without a ready look since. `unknown_since`: when nobody could tell
+    for the first time, without an answer since. `missing_since`: when a mail domain with certified names was first not listed.
+    `windows`: by fingerprint.
     `authorities`: by directory URL. `undeployed`: first names of lineages whose switch the siblings have not yet been
     seen to serve. `touched`: containers, by name, that
     an unfinished deployment acted on. `rolled_back`: those of `undeployed` that hold their previous generation already.
@@ -110,6 +112,8 @@ class Memory:
     rolled_back: tuple[str, ...] = ()
     forced: tuple[str, ...] = ()
     unwanted_since: Mapping[str, datetime] = field(default_factory=dict)
+    missing_since: Mapping[str, datetime] = field(default_factory=dict)
+    unknown_since: Mapping[str, datetime] = field(default_factory=dict)
     own_addresses: tuple[str, ...] = ()
     ledgers: Mapping[str, ledger.Ledger] = field(default_factory=dict)
     rehearsed: Mapping[str, datetime] = field(default_factory=dict)
@@ -187,6 +191,8 @@ def without_the_past(held: Held, now: datetime) -> Memory:
         name_failures=_recent(memory.name_failures, now),
         not_ready_since=_past(memory.not_ready_since, now),
         unwanted_since=_past(memory.unwanted_since, now),
+        missing_since=_past(memory.missing_since, now),
+        unknown_since=_past(memory.unknown_since, now),
         ledgers={url: ledger.without_the_past(one, now) for url, one in memory.ledgers.items()},
         rehearsed={
             key: when for key, when in _past(memory.rehearsed, now).items() if now - when < REHEARSED_FOR
