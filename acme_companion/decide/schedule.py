@@ -28,7 +28,7 @@ SHARE_OF_A_LIFETIME = 20
 CYCLE_EVERY = timedelta(days=1)
 LOOK_AGAIN_WITHOUT_CERTIFICATE = timedelta(minutes=30)
 LOOK_AGAIN_AT_LISTS = timedelta(minutes=5)  # a database that starts after us, or restarts
-LOOK_AGAIN_AT_NAMES = (  # by how long the name that is newest among them has looked not ready
+LOOK_AGAIN_AT_NAMES = (  # by how long the name that is newest among them has not looked ready
     (timedelta(days=1), timedelta(hours=1)),  # somebody is setting it up
     (timedelta(days=7), timedelta(hours=6)),
 )
@@ -106,5 +106,6 @@ def next_look(report: Report, memory: Memory, now: datetime, share: float) -> da
 
 def _again_at(left_out: Sequence[LeftOut], memory: Memory, now: datetime) -> Iterator[timedelta]:
     if left_out:
-        youngest = min(now - memory.not_ready_since.get(one.name.text, now) for one in left_out)
+        since = {**memory.unknown_since, **memory.not_ready_since}
+        youngest = min(now - since.get(one.name.text, now) for one in left_out)
         yield from (wait for age, wait in LOOK_AGAIN_AT_NAMES if youngest < age)
