@@ -56,9 +56,9 @@ _CLOSE = 0.8
 def like(name: str) -> tuple[str, ...]:
     """The known providers whose name or title looks like `name`, the nearest first."""
     wanted = name.lower().removeprefix("dns_").removeprefix("dns-")
-    keys = {one.name.removeprefix("dns_"): one.name for one in PROVIDERS.values()}
+    keys = {one.library: one.name for one in PROVIDERS.values() if one.library}
     keys |= {one.title.lower(): one.name for one in PROVIDERS.values()}
-    keys |= {one.library: one.name for one in PROVIDERS.values() if one.library}
+    keys |= {one.name.removeprefix("dns_"): one.name for one in PROVIDERS.values()}
     found = difflib.get_close_matches(wanted, keys, n=5, cutoff=0.6)
     found += [key for key in keys if wanted and len(wanted) > 2 and wanted in key]
     return tuple(dict.fromkeys(keys[key] for key in found))

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 from acme_companion.decide.dns_providers import CREDENTIALS, Interface, nearest_credential
 from acme_companion.decide.settings import Challenges, ChallengeType, DnsZone, Secret, values
 from acme_companion.decide.settings.dns_file import DnsFile, Section
-from acme_companion.decide.settings.dns_words import Asked, provider_fault, provider_of, what_is_missing
+from acme_companion.decide.settings.dns_words import (
+    Asked,
+    command_fault,
+    provider_fault,
+    provider_of,
+    what_is_missing,
+)
 from acme_companion.decide.settings.source import check_text
 from acme_companion.decide.settings.values import ValueRefused
 
@@ -189,6 +195,8 @@ def _zone(source: Source, asked: Asked, given: Mapping[str, str], file: DnsFile)
         source.complaints.append(
             f"{asked.place}: {provider.name} needs {missing}: write it into {where} or the environment"
         )
+    elif is_command and (fault := command_fault(options[_COMMAND])):
+        source.complaints.append(f"{asked.place}: {_COMMAND}: {fault}")
     for key, value in options.items():
         try:
             check_text(value.replace("\n", ""))

@@ -47,15 +47,13 @@ class DnsFile:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What a shell would read otherwise, and what stands there twice; nothing else ever reads this file."""
+        """What stands there twice, and what a shell would read otherwise; only shells and we read this file."""
+        entries = (entry for section in self.sections for entry in section.lines.entries)
         return tuple(
             text
-            for section in self.sections
-            for text in (
-                *section.lines.warnings,
-                *(text for entry in section.lines.entries for text in entry.warnings),
-            )
-            if "shell" in text or " was set at " in text
+            for entry in entries
+            for text in entry.warnings
+            if " contains " in text or " was set at " in text
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -58,6 +59,15 @@ def what_is_missing(provider: Provider, given: Mapping[str, object]) -> str:
     return ", or ".join(
         " and ".join(name for name in way.needed if not given.get(name)) for way in begun or provider.ways
     )
+
+
+def command_fault(command: str) -> str:
+    """Why a command cannot be run without a shell, empty when it can; its words are not shown."""
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        return "the command has a quote that does not end"
+    return "" if words and words[0].startswith("/") else "the command must begin with its absolute path"
 
 
 def _either(names: Sequence[str]) -> str:
