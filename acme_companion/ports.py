@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     )
     from acme_companion.decide.memory import Authority, Held, Memory
     from acme_companion.decide.names import Name
+    from acme_companion.decide.open_orders import OpenOrder
     from acme_companion.decide.pair import Pair
     from acme_companion.decide.renewal import RenewalAdvice
     from acme_companion.decide.settings import Ca, ChallengeType
@@ -133,6 +134,23 @@ class Issued:
     documents: Mapping[Name, ProblemDocument] = field(default_factory=dict)
 
 
+class Journal(Protocol):
+    """What is written down of one certificate's order, so that no crash leads to a second one for the same need.
+
+    `known`: the order that is open, None when there is none. `refused`: the names that the CA refused on the way, with its
+    sentences; they are written down with whatever order comes next.
+    """
+
+    known: OpenOrder | None
+    refused: dict[str, str]
+
+    def note(self, order: OpenOrder) -> None:
+        """Write it down durably before anything is done that must not be done twice; from any thread. Raises `Damaged`."""
+
+    def forget(self) -> None:
+        """It is over, and so is what was known of it. Raises `Damaged`."""
+
+
 class CertificateAuthority(Protocol):
     """One open session with a CA."""
 
@@ -140,12 +158,18 @@ class CertificateAuthority(Protocol):
         """What the CA's directory and our account there say; raises `NotYet`."""
 
     async def issue(
-        self, names: Sequence[Name], required: Collection[Name], key_pem: bytes, replaces: str
+        self,
+        names: Sequence[Name],
+        required: Collection[Name],
+        key_pem: bytes,
+        replaces: str,
+        journal: Journal | None = None,
     ) -> Issued:
-        """Order a certificate for `names` and check it before it is believed.
+        """Order a certificate for `names`, or go on with the order that `journal` knows, and check it before it is believed.
 
         A name that the CA refuses is left out and the order placed again, unless it is in `required` or nothing would be
-        left. `replaces` is the CertID of the predecessor (RFC 9773 section 5) or empty. Raises `NameRefusals`, `Refused`, `NotYet`.
+        left. `replaces` is the CertID of the predecessor (RFC 9773 section 5) or empty. Without a `journal` a crash costs
+        the order, which is fine for a rehearsal. Raises `NameRefusals`, `Refused`, `NotYet`, `Damaged`.
         """
 
 
@@ -157,6 +181,12 @@ class Store(Protocol):
 
     def read(self) -> Held: ...
     def remember(self, memory: Memory) -> None: ...
+
+    def note_order(self, order: OpenOrder) -> None:
+        """Write the open order of a lineage down, durably, whatever was written of it before; from any thread."""
+
+    def forget_order(self, directory: str) -> None:
+        """The open order of this lineage is over, or there is none."""
 
     def bootstrap(self, hostname: Name, now: datetime) -> tuple[str, ...]:
         """Whatever siblings need before they can start (a self-signed pair, `dhparams.pem`); what was made, as sentences."""
@@ -197,7 +227,7 @@ class Store(Protocol):
     ) -> None:
         """Make `pair` the one that siblings read from `directory` (and from the top of the volume if `server`), all or nothing.
 
-        The pair that was there becomes the newest generation.
+        The pair that was there becomes the newest generation. The lineage's open order is forgotten in the same step.
         """
 
     def roll_back(self, directory: str, *, server: bool, now: datetime) -> bool:

@@ -40,7 +40,7 @@ async def once(settings: Settings, world: World, *, force: bool = False, startin
         world.store.remember(memory)
         world.store.end_force_renew()
 
-    issued = await issue(settings, world, seen.plan, memory)
+    issued = await issue(settings, world, seen.plan, memory, seen.held.orders)
     archived = tuple(_archive(step, world) for step in seen.plan.steps if isinstance(step, Archive))
     again = any(isinstance(step, Deploy) for step in seen.plan.steps)
     deployment, memory = await deploy(settings, world, issued, archived, again=again)

@@ -16,6 +16,8 @@ from acme_companion.decide.settings import ChallengeType
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from acme_companion.decide.names import Name
+
 TOKEN = re.compile(r"[A-Za-z0-9_-]{16,128}\Z")
 """A challenge token (section 8.3): it becomes a file name, so nothing else may stand in it."""
 LONGEST_WAIT = timedelta(days=8)
@@ -94,6 +96,7 @@ class Authorization:
     challenges: tuple[Challenge, ...] = ()
     offered: tuple[str, ...] = ()
     error: ProblemDocument | None = None
+    expires: datetime | None = None
 
     def challenge(self, kind: ChallengeType) -> Challenge | None:
         """The challenge of this type, None when the CA does not offer it."""
@@ -168,6 +171,11 @@ def order_of(value: Mapping[str, Any]) -> Order:
     )
 
 
+def identifier_of(name: Name) -> str:
+    """A name as `Order.identifiers` and `Authorization.name` have it."""
+    return f"ip:{name.text}" if name.is_address else name.text
+
+
 def authorization_of(value: Mapping[str, Any]) -> Authorization:
     """Read an authorization; challenges of types that we do not know are passed over, whatever they hold."""
     name = _identifier(value.get("identifier"))
@@ -179,6 +187,7 @@ def authorization_of(value: Mapping[str, Any]) -> Authorization:
         challenges=tuple(_challenges(challenges)),
         offered=tuple(legible(_text(one.get("type")), 40) for one in challenges),
         error=next(errors, None),
+        expires=_moment(value.get("expires")),
     )
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from acme_companion.decide.open_orders import OpenOrder
     from acme_companion.decide.pair import Certificate
 
 SCHEMA = 1
@@ -148,7 +149,7 @@ class Held:
     (`domains` and `acme.csr` beside it), or it is the snake-oil pair that the stack ships, or it is self-signed with
     the key that only we have. True as well when there is no whole pair. `memory` has every lineage that is ours in
     `issued` already: also after it was lost. `ephemeral`: why all of it will be gone with the container, empty when it
-    lasts.
+    lasts. `orders`: those that are open, by the directory of their lineage.
     """
 
     server: Certificate | None = None
@@ -156,6 +157,7 @@ class Held:
     server_is_ours: bool = True
     lineages: tuple[HeldLineage, ...] = ()
     force_renew: bool = False
+    orders: Mapping[str, OpenOrder] = field(default_factory=dict)
     memory: Memory = field(default_factory=Memory)
     ephemeral: str = ""
 

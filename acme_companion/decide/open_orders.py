@@ -23,13 +23,13 @@ CERTIFICATE_LIFE = timedelta(days=30)
 class OpenOrder:
     """What is written down of one order (RFC 8555 section 7.1.3) before anything is done that must not be done twice.
 
-    `directory`: the lineage's. `identifiers`: the names as they were ordered. `replaces`: the CertID (RFC 9773) that was
+    `identifiers`: the names as they were ordered. `replaces`: the CertID (RFC 9773) that was
     sent, as no later answer repeats it. `key_digest`: of the certificate's public key. `placed`, `expires`: when; None if
     the CA did not say. `refused`: names that the CA refused on the way to this order, each with its sentence.
-    `finalizing`: the CSR was sent, or was about to be. `certificate`: its URL, empty until the CA issued it.
+    `finalizing`: the CSR was sent, or was about to be. `certificate`: its URL, empty until the CA issued it. `directory`: the
+    lineage's.
     """
 
-    directory: str
     url: str
     directory_url: str
     account_uri: str
@@ -42,6 +42,7 @@ class OpenOrder:
     refused: Mapping[str, str] = field(default_factory=dict)
     finalizing: bool = False
     certificate: str = ""
+    directory: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,27 +5,37 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from acme_companion.act.acme.account import Account
 from acme_companion.act.acme.answer import Declined
+from acme_companion.act.acme.delivery import Delivery
 from acme_companion.act.acme.network import Network, open_session, trust_in
-from acme_companion.act.acme.order import OrderDead, Orders
+from acme_companion.act.acme.order import Orders
 from acme_companion.act.acme.proof import NamesDeclined
 from acme_companion.act.acme.signing import AccountKey
+from acme_companion.act.acme.signing_request import certificate_key, signing_request
+from acme_companion.act.acme.turns import Turns
+from acme_companion.act.acme.under_way import OrderDead
 from acme_companion.decide.acme_answers import NotAnAcmeAnswer, acme_url, directory_of
 from acme_companion.decide.chain import ChainRefused, check
+from acme_companion.decide.open_orders import Place, Resume, Wish, next_move
 from acme_companion.decide.pair import spki_of
 from acme_companion.ports import Issued
-from acme_companion.problems import AccountStopped, Damaged, NameRefusals, NotOrdered, NotYet, Problem, Refused
+from acme_companion.problems import (
+    AccountStopped,
+    NameRefusals,
+    NotOrdered,
+    NotYet,
+    Problem,
+    Refused,
+)
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 
     import aiohttp
@@ -35,13 +45,14 @@ if TYPE_CHECKING:
     from acme_companion.decide.memory import Authority
     from acme_companion.decide.names import Name
     from acme_companion.decide.settings import Ca
-    from acme_companion.ports import Clock, Log, Solving
+    from acme_companion.ports import Clock, Journal, Log, Solving
 
 ROUNDS: Final = 5
 """How often one certificate is ordered anew in one go, each time without the names that the CA refused."""
 FAILURE_LIFE: Final = 60.0
 """Seconds for which a failed sign-in answers for all certificates: fifty need not find out one after another."""
-LONGEST_COMMON_NAME: Final = 63  # RFC 5280 allows 64; Let's Encrypt leaves it out from 64 on
+UNDER_WAY: Final = 200
+"""Orders that are under way at the same time: all of them together ask the CA no more often than it allows."""
 
 
 @asynccontextmanager
@@ -98,18 +109,28 @@ class Session:
         )
 
     async def issue(
-        self, names: Sequence[Name], required: Collection[Name], key_pem: bytes, replaces: str
+        self,
+        names: Sequence[Name],
+        required: Collection[Name],
+        key_pem: bytes,
+        replaces: str,
+        journal: Journal | None = None,
     ) -> Issued:
         """See `ports.CertificateAuthority.issue`."""
         try:
-            return await self._issue(tuple(names), required, key_pem, replaces)
+            return await self._issue(tuple(names), required, key_pem, replaces, journal)
         except Declined as declined:
             raise declined.as_problem(self._clock.now()) from None
 
     async def _issue(
-        self, names: tuple[Name, ...], required: Collection[Name], key_pem: bytes, replaces: str
+        self,
+        names: tuple[Name, ...],
+        required: Collection[Name],
+        key_pem: bytes,
+        replaces: str,
+        journal: Journal | None,
     ) -> Issued:
-        key = _certificate_key(key_pem)
+        key = certificate_key(key_pem)
         spki = spki_of(key.public_key())
         if spki == self._key.spki:
             raise Refused("the account key must not be the certificate's key as well (RFC 8555 section 11.1)")
@@ -120,12 +141,20 @@ class Session:
                 raise self._stopped
             orders = await self._signed_in()
             account = self._network.account_url
-            csr = _signing_request(key, names)
+            wish = Wish(names, self._ca.directory_url, account, spki, self._ca.profile or "")
+            move = self._next_move(wish, journal)
+            if isinstance(move, Resume) and move.left_out:
+                left_out |= move.left_out
+                names = _without(names, left_out, required, documents)
+                wish = replace(wish, names=names)
+            csr = signing_request(key, names)
             try:
-                chain = await orders.obtain(names, csr.public_bytes(Encoding.DER), replaces)
+                chain = await orders.obtain(wish, csr.public_bytes(Encoding.DER), replaces, journal, move)
             except NamesDeclined as declined:
                 left_out |= declined.by_name
                 documents |= declined.documents
+                if journal:
+                    journal.refused |= {name.text: why for name, why in declined.by_name.items()}
                 names = _without(names, left_out, required, documents)
             except OrderDead:
                 self._log.info(f"{names[0]}: an authorization ran out meanwhile; ordering anew")
@@ -137,6 +166,17 @@ class Session:
         raise NotYet(
             f"{names[0]}: no certificate after ordering {ROUNDS} times; refused so far: {_listed(left_out)}"
         )
+
+    def _next_move(self, wish: Wish, journal: Journal | None) -> Resume | Place:
+        known = journal.known if journal else None
+        move = next_move(known, wish, self._clock.now())
+        if journal and isinstance(move, Resume):
+            known = move.order
+            journal.refused |= known.refused
+            self._log.info(f"{wish.names[0]}: going on with the order of {known.placed:%d %b %H:%M} UTC")
+        elif isinstance(move, Place) and move.because:
+            self._log.info(f"{wish.names[0]}: the order that was open is left alone, {move.because}")
+        return move
 
     async def _repair_account(self, directory: Directory, account: str, declined: Declined) -> None:
         """Have another account where the CA has lost ours; raises `declined` again when it is about something else."""
@@ -186,16 +226,26 @@ class Session:
             directory=directory,
             solving=self._solving,
             clock=self._clock,
+            log=self._log,
             thumbprint=self._key.thumbprint,
             profile=self._ca.profile,
             timeout=self._ca.timeout,
-            placing=asyncio.Semaphore(self._ca.orders_at_once),
+            delivery=Delivery(self._network, self._log, self._ca.preferred_chain, self._roots),
+            placing=Turns(self._ca.orders_at_once, lambda: self._stopped),
+            under_way=asyncio.Semaphore(UNDER_WAY),
         )
 
     @cached_property
     def _network(self) -> Network:
+        return Network(self._http, self._key, self._clock, self._trust)
+
+    @cached_property
+    def _trust(self) -> ssl.SSLContext:
         # Loading the system's roots takes 20 ms, so only when the CA is really asked.
-        return Network(self._http, self._key, self._clock, trust_in(self._ca.ca_bundle))
+        return trust_in(self._ca.ca_bundle)
+
+    def _roots(self) -> list[bytes]:
+        return self._trust.get_ca_certs(binary_form=True)
 
     @cached_property
     def _account(self) -> Account:
@@ -218,34 +268,3 @@ def _listed(refused: Mapping[Name, str]) -> str:
     shown = [f"{name}: {why}" for name, why in list(refused.items())[:5]]
     more = [f"and {len(refused) - len(shown)} more"] if len(refused) > len(shown) else []
     return "; ".join(shown + more) or "nothing"
-
-
-@lru_cache(maxsize=1)
-def _certificate_key(key_pem: bytes) -> rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey:
-    """All certificates share one key, so it is loaded once."""
-    try:
-        # Validating RSA 4096 takes 0.2 s, and a damaged key cannot sign a CSR that the CA accepts.
-        key = load_pem_private_key(key_pem, password=None, unsafe_skip_rsa_key_validation=True)
-    except (ValueError, TypeError) as problem:
-        raise Damaged(f"the certificate key is not an unencrypted PEM private key ({problem})") from None
-    if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
-        raise Damaged("the certificate key is neither RSA nor EC, which is what CAs accept")
-    return key
-
-
-def _signing_request(
-    key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey, names: Sequence[Name]
-) -> x509.CertificateSigningRequest:
-    """A CSR for exactly these names; the first is the common name as well when it is short enough."""
-    first = names[0].text
-    subject = (
-        [x509.NameAttribute(x509.NameOID.COMMON_NAME, first)] if len(first) <= LONGEST_COMMON_NAME else []
-    )
-    return (
-        x509.CertificateSigningRequestBuilder()
-        .subject_name(x509.Name(subject))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.DNSName(name.text) for name in names]), critical=False
-        )
-        .sign(key, hashes.SHA256())
-    )

@@ -1,87 +1,188 @@
-"""One order (RFC 8555 section 7.4): placed, proven, finalized, fetched. Waiting holds no connection."""
+"""Orders of one session (RFC 8555 section 7.4): placed, or gone on with, until their certificates are here. Waiting holds no connection."""
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from acme import messages
-from josepy.b64 import b64encode
 
 from acme_companion.act.acme.answer import Declined
 from acme_companion.act.acme.network import Unavailable
-from acme_companion.act.acme.proof import NamesDeclined, Proofs
-from acme_companion.act.acme.waiting import Patience, together
-from acme_companion.decide.acme_answers import Authorization, authorization_of, order_of
-from acme_companion.decide.acme_problems import ProblemDocument, refused_names
-from acme_companion.problems import NotYet, Refused
+from acme_companion.act.acme.proof import NamesDeclined
+from acme_companion.act.acme.under_way import OrderDead, UnderWay, Written, by_name
+from acme_companion.decide.acme_answers import Order, identifier_of, order_of
+from acme_companion.decide.open_orders import OpenOrder, Resume
+from acme_companion.problems import Refused
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Sequence
 
+    from acme_companion.act.acme.delivery import Delivery
     from acme_companion.act.acme.network import Network
-    from acme_companion.decide.acme_answers import Directory, Order
+    from acme_companion.decide.acme_answers import Directory
     from acme_companion.decide.names import Name
-    from acme_companion.ports import Clock, Solving
+    from acme_companion.decide.open_orders import Place, Wish
+    from acme_companion.ports import Clock, Journal, Log, Solving
 
-PEM_CHAIN = "application/pem-certificate-chain"
+VALIDATED_WITHIN: Final = 10.0
+"""Seconds from placing an order until an answered challenge shows that it was: some CAs call it pending meanwhile."""
 _ABOUT_REPLACES = frozenset({"alreadyReplaced", "conflict", "malformed", "unauthorized"})
 
 
-class OrderDead(Exception):
-    """An authorization expired or was deactivated meanwhile: a new order is needed (section 7.1.6)."""
+class _Gone(Exception):
+    """An order that was written down cannot be had any more; the message says why."""
 
 
 @dataclass(frozen=True)
 class Orders:
     """Everything that all orders of one session share. `timeout`: seconds until a stuck order is left.
 
-    `placing` limits how many orders are being placed at the same moment, however many are under way.
+    `placing` limits how many orders are being placed at the same moment, `under_way` how many there are in all.
     """
 
     network: Network
     directory: Directory
     solving: Solving
     clock: Clock
+    log: Log
     thumbprint: str
     profile: str | None
     timeout: float
+    delivery: Delivery
     placing: asyncio.Semaphore
+    under_way: asyncio.Semaphore
 
-    async def obtain(self, names: Sequence[Name], csr_der: bytes, replaces: str) -> bytes:
-        """The chain for `names` as the CA delivered it.
+    async def obtain(
+        self,
+        wish: Wish,
+        csr_der: bytes,
+        replaces: str,
+        journal: Journal | None,
+        move: Place | Resume,
+    ) -> bytes:
+        """The chain for what is wished as the CA delivered it; an order that cannot be resumed any more is placed anew.
 
-        Raises `NamesDeclined`, `OrderDead`, `Declined`, `Refused`, `NotYet`.
+        Raises `NamesDeclined`, `OrderDead`, `Declined`, `Refused`, `NotYet`, `Damaged`; after the first two and `Refused`
+        the order is over, and forgotten.
         """
-        async with self.placing:
-            url, order = await self._place(names, replaces)
-        found = await together(self._authorization(one, names) for one in order.authorizations)
-        proofs = Proofs(self.network, self.solving, self.clock, self.thumbprint)
-        authorizations = dict(zip(order.authorizations, found, strict=True))
-        challenges = proofs.to_meet(found, names)
-        async with AsyncExitStack() as undo:
-            if unseen := await proofs.give(challenges, undo):
-                await self._go_on_without(unseen, authorizations, proofs, names)
-            order = await self._until(url, order, {"ready", "processing", "valid", "invalid"})
-            if order.status not in {"ready", "processing", "valid", "invalid"}:
-                await self._give_up(authorizations, proofs)
-            # A lagging replica may have said "ready" too early, so all stays shown until the CA has made up its mind.
-            order = await self._finalized(url, order, csr_der, names)
-            if order.status == "invalid":
-                # Still shown: the CA goes on checking the other names, and they shall not fail as well.
-                await self._explain(order, authorizations, proofs, names)
-        return await self._download(order)
+        async with self.under_way:
+            if isinstance(move, Resume):
+                known = move.order
+                try:
+                    return await self._resumed(known, wish.names, csr_der, journal)
+                except _Gone as gone:
+                    self.log.info(
+                        f"{wish.names[0]}: the order of {known.placed:%d %b %H:%M} UTC is over, {gone}"
+                    )
+                    Written(known, journal).forget()
+            return await self._anew(wish, csr_der, replaces, journal)
 
-    async def _place(self, names: Sequence[Name], replaces: str) -> tuple[str, Order]:
+    async def _anew(self, wish: Wish, csr_der: bytes, replaces: str, journal: Journal | None) -> bytes:
+        async with self.placing:
+            url, order, replaced = await self._place(wish.names, replaces)
+        written = Written(
+            OpenOrder(
+                url=url,
+                directory_url=wish.directory_url,
+                account_uri=wish.account_uri,
+                identifiers=tuple(name.text for name in wish.names),
+                key_digest=wish.key_digest,
+                placed=self.clock.now(),
+                expires=order.expires,
+                profile=wish.profile,
+                replaces=replaced,
+            ),
+            journal,
+        )
+        await written.note()
+        return await self._through(self._course(wish.names, csr_der, order, written))
+
+    async def _resumed(
+        self, known: OpenOrder, names: Sequence[Name], csr_der: bytes, journal: Journal | None
+    ) -> bytes:
+        """Go on with it by its status at the CA; raises `_Gone` as well."""
+        written = Written(known, journal)
+        if known.certificate:
+            try:
+                return await self.delivery.fetch(known.certificate)
+            except Declined as declined:
+                raise self._gone(declined) from None
+        order = await self._looked_up(known, names)
+        waited = (self.clock.now() - known.placed).total_seconds()
+        if order.status == "pending" and 0 <= waited < VALIDATED_WITHIN:
+            # Whether our answers arrived shows only now, and none may be sent twice (section 7.5.1).
+            await self.clock.sleep(VALIDATED_WITHIN - waited)
+            order = await self._looked_up(known, names)
+        try:
+            return await self._through(self._course(names, csr_der, order, written, resumed=True))
+        except Refused as problem:
+            if order.status == "invalid":
+                raise _Gone(str(problem)) from None
+            raise
+
+    async def _looked_up(self, known: OpenOrder, names: Sequence[Name]) -> Order:
+        try:
+            order = (await self.network.fetch(known.url)).read(order_of)
+        except Declined as declined:
+            raise self._gone(declined) from None
+        if order.identifiers != {identifier_of(name) for name in names}:
+            raise _Gone("it now is for other names")
+        return order
+
+    def _gone(self, declined: Declined) -> _Gone | Declined:
+        """The CA does not have it any more, unless it only cannot answer now, or has lost our account as well."""
+        if declined.kind == "accountDoesNotExist" or not self._is_final(declined):
+            return declined
+        return _Gone(declined.document.sentence)
+
+    def _is_final(self, declined: Declined) -> bool:
+        return isinstance(declined.as_problem(self.clock.now()), Refused)
+
+    def _course(
+        self,
+        names: Sequence[Name],
+        csr_der: bytes,
+        order: Order,
+        written: Written,
+        *,
+        resumed: bool = False,
+    ) -> UnderWay:
+        return UnderWay(
+            network=self.network,
+            solving=self.solving,
+            clock=self.clock,
+            thumbprint=self.thumbprint,
+            timeout=self.timeout,
+            names=names,
+            csr_der=csr_der,
+            order=order,
+            written=written,
+            resumed=resumed,
+        )
+
+    async def _through(self, course: UnderWay) -> bytes:
+        """To its end; an order that is over is forgotten, and what may still come of it is not."""
+        try:
+            url = await course.finish()
+        except (NamesDeclined, OrderDead, Refused):
+            course.written.forget()
+            raise
+        except Declined as declined:
+            if self._is_final(declined):
+                course.written.forget()
+            raise
+        async with course.written.noting(certificate=url):
+            return await self.delivery.fetch(url)
+
+    async def _place(self, names: Sequence[Name], replaces: str) -> tuple[str, Order, str]:
+        """The order, its URL, and the predecessor that it was placed with."""
         if self.profile and self.profile not in self.directory.profiles:
             offered = ", ".join(self.directory.profiles) or "none"
             raise Refused(f"the CA does not offer the profile {self.profile}; it offers: {offered}")
         wanted = messages.NewOrder(
-            identifiers=tuple(
-                messages.Identifier(typ=messages.IDENTIFIER_FQDN, value=name.text) for name in names
-            ),
+            identifiers=tuple(_identifier(name) for name in names),
             **({"profile": self.profile} if self.profile else {}),
         ).to_json()
         # The library knows no `replaces` (RFC 9773 section 5).
@@ -89,127 +190,23 @@ class Orders:
         try:
             answer = await self.network.post(self.directory.new_order, {**wanted, **extra})
         except Declined as declined:
-            problem = _by_name(declined, names)
+            problem = by_name(declined, names)
             if isinstance(problem, NamesDeclined) or not extra or declined.kind not in _ABOUT_REPLACES:
                 raise problem from None
+            extra = {}
             answer = await self.network.post(self.directory.new_order, wanted)
         except Unavailable as problem:
             # A CA that stumbles over the predecessor (an internal error, seen with Pebble) may do well without it.
             if not extra or not problem.answered or problem.pause is not None:
                 raise
+            extra = {}
             answer = await self.network.post(self.directory.new_order, wanted)
         order = answer.read(order_of)
-        if order.identifiers != {name.text for name in names}:
+        if order.identifiers != {identifier_of(name) for name in names}:
             raise Refused("the CA's order names other identifiers than were asked for; nothing was validated")
-        return answer.location(), order
-
-    async def _authorization(self, url: str, names: Collection[Name]) -> Authorization:
-        found = (await self.network.fetch(url)).read(authorization_of)
-        if found.name not in {name.text for name in names}:
-            raise Refused(
-                "the CA wants an authorization for a name that was not ordered; nothing was validated"
-            )
-        return found
-
-    async def _until(self, url: str, order: Order, settled: Collection[str]) -> Order:
-        """Poll the order; an unknown status, or one that a lagging replica gave, is as good as no news."""
-        patience = Patience(self.clock, self.timeout)
-        while order.status not in settled:
-            answer = await self.network.fetch(url)
-            order = answer.read(order_of)
-            if order.status not in settled and not await patience.pause(answer.retry_after):
-                break
-        return order
-
-    async def _go_on_without(
-        self,
-        unseen: Mapping[Name, str],
-        authorizations: Mapping[str, Authorization],
-        proofs: Proofs,
-        names: Sequence[Name],
-    ) -> None:
-        """The order cannot be had, but the other names can: what they proved is valid for the next one."""
-        texts = {name.text for name in unseen}
-        others = {url: one for url, one in authorizations.items() if one.name not in texts}
-        settled = await proofs.outcome(others)
-        await proofs.withdraw({url: one for url, one in authorizations.items() if one.name in texts})
-        raise NamesDeclined({**unseen, **_failed(settled.values(), names)})
-
-    async def _explain(
-        self,
-        order: Order,
-        authorizations: dict[str, Authorization],
-        proofs: Proofs,
-        names: Sequence[Name],
-    ) -> None:
-        """An invalid order tells little: its authorizations say which names failed, and why."""
-        settled = await proofs.outcome(authorizations)
-        by_name = _failed(settled.values(), names)
-        by_name |= refused_names(order.error, names) if order.error else {}
-        if by_name:
-            raise NamesDeclined(by_name)
-        if any(one.status in {"expired", "deactivated", "revoked"} for one in settled.values()):
-            raise OrderDead
-        raise Refused(f"the CA declared the order invalid: {_reason(order)}")
-
-    async def _give_up(self, authorizations: dict[str, Authorization], proofs: Proofs) -> None:
-        waiting = await proofs.abandon(authorizations)
-        which = ", ".join(sorted(waiting)[:5]) or "no name in particular"
-        raise NotYet(f"the CA did not finish checking within {self.timeout:g} s; still open: {which}")
-
-    async def _finalized(self, url: str, order: Order, csr_der: bytes, names: Sequence[Name]) -> Order:
-        """Section 7.4: finalize and wait; the order is then `valid` or `invalid`."""
-        if order.status == "ready":
-            order = await self._finalize(url, order, csr_der, names)
-        order = await self._until(url, order, {"valid", "invalid"})
-        if order.status not in {"valid", "invalid"}:
-            raise NotYet(f"the CA has not issued the certificate of {url} within {self.timeout:g} s")
-        return order
-
-    async def _finalize(self, url: str, order: Order, csr_der: bytes, names: Sequence[Name]) -> Order:
-        """Send the CSR once; a CA that says "not ready" after all (403 orderNotReady) is slow, not angry: ask again."""
-        patience = Patience(self.clock, self.timeout)
-        while True:
-            try:
-                answer = await self.network.post(order.finalize, {"csr": b64encode(csr_der).decode()})
-            except Declined as declined:
-                if declined.kind != "orderNotReady":
-                    raise _by_name(declined, names) from None
-                if not await patience.pause(declined.answer.retry_after):
-                    raise NotYet(f"the order {url} was still not ready after {self.timeout:g} s") from None
-                order = (await self.network.fetch(url)).read(order_of)
-                if order.status in {"processing", "valid", "invalid"}:
-                    return order
-            else:
-                if answer.retry_after:
-                    await patience.pause(answer.retry_after)
-                return answer.read(order_of)
-
-    async def _download(self, order: Order) -> bytes:
-        answer = await self.network.fetch(order.certificate, accept=PEM_CHAIN)
-        kind = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        if kind != PEM_CHAIN:
-            raise NotYet(
-                f"{answer.url} gave something that is not a certificate chain (Content-Type '{kind[:60]}')"
-            )
-        return answer.body
+        return answer.location(), order, extra.get("replaces", "")
 
 
-def _failed(
-    authorizations: Iterable[Authorization], names: Sequence[Name]
-) -> dict[Name, str | ProblemDocument]:
-    by_text = {name.text: name for name in names}
-    return {
-        by_text[one.name]: one.error or f"the CA says that its authorization is {one.status}"
-        for one in authorizations
-        if one.status == "invalid"
-    }
-
-
-def _by_name(declined: Declined, names: Sequence[Name]) -> NamesDeclined | Declined:
-    by_name = refused_names(declined.document, names)
-    return NamesDeclined(by_name) if by_name else declined
-
-
-def _reason(order: Order) -> str:
-    return order.error.advice if order.error else "no reason given"
+def _identifier(name: Name) -> messages.Identifier:
+    kind = messages.IDENTIFIER_IP if name.is_address else messages.IDENTIFIER_FQDN
+    return messages.Identifier(typ=kind, value=name.text)

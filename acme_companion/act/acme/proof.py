@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any
 from acme_companion.act.acme.answer import Declined
 from acme_companion.act.acme.network import Unavailable
 from acme_companion.act.acme.waiting import Patience, together
-from acme_companion.decide.acme_answers import Authorization, Challenge, NotAnAcmeAnswer, authorization_of
+from acme_companion.decide.acme_answers import (
+    Authorization,
+    Challenge,
+    NotAnAcmeAnswer,
+    authorization_of,
+    identifier_of,
+)
 from acme_companion.decide.acme_problems import ProblemDocument
 from acme_companion.ports import Proof
 from acme_companion.problems import Problem
@@ -68,7 +74,7 @@ class Proofs:
 
         Raises `NamesDeclined` for names whose type the CA does not offer: nothing was shown then.
         """
-        by_text = {name.text: name for name in names}
+        by_text = {identifier_of(name): name for name in names}
         found: list[OpenChallenge] = []
         without: dict[Name, str] = {}
         for one in authorizations:

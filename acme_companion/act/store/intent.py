@@ -31,12 +31,14 @@ class Intent:
     """What is under way. Paths are relative to the volume.
 
     `renames`: each target with the SHA-256 of what it shall hold, in the order of the renames. `retire`: a directory
-    and where it moves to, after the renames. `previous`: where the files that were there are kept, for people.
+    and where it moves to, after the renames. `previous`: where the files that were there are kept, for people. `spent`: a
+    file that goes when all is done.
     """
 
     renames: tuple[tuple[str, str], ...]
     retire: tuple[str, str] | None
     previous: str
+    spent: str = ""
 
 
 def commit(
@@ -45,10 +47,11 @@ def commit(
     *,
     previous: str = "",
     retire: tuple[Path, Path] | None = None,
+    spent: Path | None = None,
 ) -> None:
     """Make every path of `wanted` hold its bytes, in this order; a path that holds them already is not touched.
 
-    Raises `Damaged`: then either nothing changed, or the intent stands and `finish` ends it.
+    `spent` is removed with it: what it tells is true until the change has happened, and never after. Raises `Damaged`: then either nothing changed, or the intent stands and `finish` ends it.
     """
     changed = [(path, data) for path, data in wanted if files.read(path) != data]
     if not changed and retire is None:
@@ -57,6 +60,7 @@ def commit(
         renames=tuple((str(path.relative_to(root)), _digest(data)) for path, data in changed),
         retire=(str(retire[0].relative_to(root)), str(retire[1].relative_to(root))) if retire else None,
         previous=previous,
+        spent=str(spent.relative_to(root)) if spent else "",
     )
     try:
         for path, data in changed:
@@ -105,6 +109,8 @@ def _carry_out(root: Path, intent: Intent) -> None:
         files.sync_directory(directory)
     if intent.retire:
         move_directory(root / intent.retire[0], root / intent.retire[1])
+    if intent.spent:
+        files.remove(root / intent.spent)
     _drop(root)
 
 
@@ -158,12 +164,13 @@ def _from_json(data: bytes) -> Intent:
             renames=tuple((str(target), str(digest)) for target, digest in plain["renames"]),
             retire=(str(plain["retire"][0]), str(plain["retire"][1])) if plain["retire"] else None,
             previous=str(plain["previous"]),
+            spent=str(plain.get("spent", "")),
         )
     except (ValueError, KeyError, TypeError, IndexError, RecursionError):
         raise _NotAnIntent("not an intent of this version") from None
     if envelope.get("checksum") != _checksum(plain):
         raise _NotAnIntent("its checksum does not fit")
-    paths = [target for target, _ in intent.renames] + list(intent.retire or ())
+    paths = [target for target, _ in intent.renames] + [*(intent.retire or ()), intent.spent]
     if any(path.startswith("/") or ".." in path.split("/") for path in paths):
         raise _NotAnIntent("it leads out of the volume")
     return intent

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 CERTIFICATE, KEY, DOMAINS, CSR = "cert.pem", "key.pem", "domains", "acme.csr"
 BACKUPS, ACME, OWN, REFUSED = "backups", "acme", ".companion", "refused"
 DHPARAMS, FORCE_RENEW = "dhparams.pem", "force_renew"
+ORDERS = "orders"
 ACCOUNTS, ACCOUNT_DIRECTORY, NEXT = "accounts", "account.directory", ".next.pem"
 ACCOUNT, STATE, INTENT, PROBE = "account.pem", "state.json", "intent.json", "probe"
 LEFTOVERS = "dns-records.json"

@@ -34,8 +34,9 @@ def switch(
     *,
     server: bool,
     now: datetime,
+    order: Path,
 ) -> None:
-    """See `ports.Store.switch`."""
+    """See `ports.Store.switch`. `order`: the file of the open order that the pair comes from, which goes with the same intent."""
     target = layout.lineage(root, directory)
     try:
         pair.certificate()
@@ -45,10 +46,11 @@ def switch(
     content = {CSR: csr_pem, KEY: pair.key_pem, CERTIFICATE: pair.chain_pem, DOMAINS: domains}
     wanted = _lineage_files(target, content) + (_server_files(root, content) if server else [])
     if all(files.read(path) == data for path, data in wanted):
+        files.remove(order)
         return
     previous = _keep(root, directory, server=server, now=now)
     files.make_directory(target)
-    intent.commit(root, wanted, previous=previous)
+    intent.commit(root, wanted, previous=previous, spent=order)
 
 
 def roll_back(root: Path, directory: str, *, server: bool, now: datetime) -> bool:

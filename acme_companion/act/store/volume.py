@@ -22,6 +22,7 @@ from acme_companion.act.store import (
     switching,
     targets,
 )
+from acme_companion.act.store.journal import Journal
 from acme_companion.act.store.layout import BACKUPS, FORCE_RENEW, OWN, PROBE, REFUSED
 from acme_companion.act.store.lock import locked
 from acme_companion.act.store.state import State
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from acme_companion.act.store.accounts import AccountKeys
     from acme_companion.decide.memory import Held, Memory
     from acme_companion.decide.names import Name
+    from acme_companion.decide.open_orders import OpenOrder
     from acme_companion.decide.pair import Pair
     from acme_companion.decide.settings import KeyType
     from acme_companion.ports import Clock, Log
@@ -65,6 +67,7 @@ class Volume:
         self._clock = clock
         self._log = log
         self._state = State(root / OWN, log)
+        self._journal = Journal(root / OWN, log)
         self._held = False
         self._warned: set[str] = set()
         self._wish_stays = False
@@ -78,6 +81,7 @@ class Volume:
             try:
                 self._finish()
                 sweeping.sweep(self._root)
+                self._journal.sweep(self._clock.now())
                 self._accounts.sweep()
                 for sentence in migration.adopt_layout_before_sni(
                     self._root, self._state, self._clock.now(), self._log
@@ -90,11 +94,20 @@ class Volume:
 
     def read(self) -> Held:
         held = reading.held(self._root, self._example, self._state.load())
-        return replace(held, force_renew=self._is_wish(there=held.force_renew))
+        wish = self._is_wish(there=held.force_renew)
+        return replace(held, force_renew=wish, orders=self._journal.read())
 
     def remember(self, memory: Memory) -> None:
         self._require_lock()
         self._state.save(memory, self._clock.now())
+
+    def note_order(self, order: OpenOrder) -> None:
+        self._require_lock()
+        self._journal.note(order, self._clock.now())
+
+    def forget_order(self, directory: str) -> None:
+        self._require_lock()
+        self._journal.forget(directory)
 
     def bootstrap(self, hostname: Name, now: datetime) -> tuple[str, ...]:
         self._require_lock()
@@ -172,7 +185,16 @@ class Volume:
     ) -> None:
         self._require_lock()
         self._finish()
-        switching.switch(self._root, directory, pair, names, csr_pem, server=server, now=now)
+        switching.switch(
+            self._root,
+            directory,
+            pair,
+            names,
+            csr_pem,
+            server=server,
+            now=now,
+            order=self._journal.path(directory),
+        )
         self._prune(directory)
 
     def roll_back(self, directory: str, *, server: bool, now: datetime) -> bool:
