@@ -17,6 +17,7 @@ from acme_companion.decide.lineages import remember_unwanted, unwanted
 from acme_companion.decide.memory import Authority, Memory, without_the_past
 from acme_companion.decide.plan import make_plan, reason_to_issue_nothing, remember_readiness
 from acme_companion.decide.reserve import due_to_read, remember_reserve, reserve_warnings
+from acme_companion.decide.shrinking import believed
 from acme_companion.decide.verdicts import judge
 from acme_companion.decide.wanted import Wanted, keep_held, possible_names, wanted_certificates
 from acme_companion.ports import ProbeFile
@@ -70,14 +71,13 @@ async def survey(
     domains, (own, authority, memory, fallback) = await asyncio.gather(
         waiting.database(), _outside(settings, world, held, waiting)
     )
-    names = tuple(
-        dict.fromkeys(
-            (
-                *_wanted(settings, domains, held).names,
-                *possible_names(settings.naming, domains, held.lineages),
-            )
-        )
-    )
+    now = world.clock.now()
+    # Who lists mail domains in the settings means what stands there.
+    as_it_is = force or settings.database is None
+    missing_since = held.memory.missing_since
+    shrunk = believed(settings.naming, domains, held.lineages, missing_since, now, force=as_it_is)
+    domains = shrunk.domains
+    names = _names_to_look_at(settings, domains, held)
     verdicts = hopeless(names, settings.ca)
     possible = tuple(name for name in names if name not in verdicts)
     facts, probe_warnings = await _look(settings, world, possible, own)
@@ -85,10 +85,10 @@ async def survey(
         name: judge(one, own, settings.checks, authority, settings.challenges.type_for(name))
         for name, one in facts.items()
     }
-    wanted = _wanted(settings, domains, held, _usable(held, verdicts, None if force else world.clock.now()))
+    wanted = _wanted(settings, domains, held, _usable(held, verdicts, None if force else now))
 
     now = world.clock.now()
-    memory = _remember_addresses(memory, own)
+    memory = replace(_remember_addresses(memory, own), missing_since=shrunk.missing_since)
     memory = remember_readiness(memory, verdicts, now)
     memory = remember_unwanted(memory, unwanted(domains, wanted, held, now), now)
     if authority != Authority():
@@ -98,6 +98,7 @@ async def survey(
     plan = make_plan(settings, domains, wanted, verdicts, held, now, force=force)
     warnings = (
         *wanted.warnings,
+        *shrunk.warnings,
         *(
             [f"{domains.unanswered.why}. Nothing that is certified is dropped meanwhile"]
             if domains.unanswered
@@ -110,14 +111,19 @@ async def survey(
     return Survey(held, domains, wanted, told, plan, memory, warnings)
 
 
+def _names_to_look_at(settings: Settings, domains: MailDomains, held: Held) -> tuple[Name, ...]:
+    wanted = _wanted(settings, domains, held).names
+    return tuple(dict.fromkeys((*wanted, *possible_names(settings.naming, domains, held.lineages))))
+
+
 def _wanted(
     settings: Settings, domains: MailDomains, held: Held, usable: Collection[Name] | None = None
 ) -> Wanted:
     """Before the look every name; after it, names that are not `usable` do not crowd the others out."""
     wanted = wanted_certificates(settings.naming, domains, usable, held.lineages)
     # A database without any mail domain looks like a mishap, too: nothing that is certified leaves for it.
-    believed = domains.unanswered is None and (domains.domains or settings.database is None)
-    return wanted if believed else keep_held(wanted, held.lineages)
+    known = domains.unanswered is None and (domains.domains or settings.database is None)
+    return wanted if known else keep_held(wanted, held.lineages)
 
 
 def _usable(held: Held, verdicts: Mapping[Name, Verdict], now: datetime | None) -> frozenset[Name]:

@@ -224,3 +224,24 @@ def test_a_short_certificate_is_not_slept_through():
 def test_a_database_that_was_not_there_is_asked_soon():
     """The mail domains are missing from the certificates until it answers."""
     assert next_look(replace(report(), incomplete=True), Memory(), NOW, 0) == NOW + 5 * MINUTE
+
+
+@pytest.mark.parametrize(
+    ("memory", "wait"),
+    [
+        pytest.param(Memory(), timedelta(hours=1), id="new: hourly"),
+        pytest.param(Memory(unknown_since={HOST: NOW - timedelta(hours=23)}), timedelta(hours=1), id="not a day yet"),
+        pytest.param(Memory(unknown_since={HOST: NOW - 2 * DAY}), timedelta(hours=6), id="for days: every six hours"),
+        pytest.param(Memory(unknown_since={HOST: NOW - 8 * DAY}), DAY, id="for a week: daily"),
+        pytest.param(
+            Memory(unknown_since={HOST: NOW}, not_ready_since={HOST: NOW - 8 * DAY}), DAY,
+            id="long not ready, and now nobody can tell: daily",
+        ),
+    ],
+)  # fmt: skip
+def test_a_name_of_which_nobody_can_tell(memory, wait):
+    """It is looked at less and less often, as one that is not ready."""
+    left_out = (LeftOut(names(HOST)[0], "no answer"),)
+    keep = Keep(Lineage(names("a.tld")), "valid", NOW + 60 * DAY, left_out)
+
+    assert next_look(Report(NOW, NOW, Plan((keep,))), memory, NOW, 0) - NOW == wait
