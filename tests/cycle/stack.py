@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from tests.bed.pebble import Pebble
 
 DB_PASSWORD, REDIS_PASSWORD = "canary-of-the-database", "canary-of-redis"
+EAB_KEY = "Y2FuYXJ5LW9mLXRoZS1leHRlcm5hbC1hY2NvdW50LWF0LXRoZS1jYQ"
 PROFILE, LONG_PROFILE = "ninety", "year"
 FORBIDDEN = "forbidden.example.net"
 """A name that is against the CA's policy."""
@@ -84,6 +85,11 @@ class Stack:
             "VOLUME": str(self.volume),
             "EXAMPLE_VOLUME": str(self.volume.with_name("example")),
         }
+
+    @property
+    def private(self) -> Path:
+        """Where a private volume would be."""
+        return self.volume.with_name("private")
 
     @property
     def host(self) -> str:
@@ -189,13 +195,15 @@ class Stack:
         return self.proxy.requests[mark:]
 
     def leaked(self) -> list[str]:
-        """Lines of private keys, and passwords, that were let out."""
-        text = "\n".join([*self.said, *(line for _, line in self.log.said)])
+        """Lines of private keys, and passwords, that were let out, or written down where nobody expects them."""
+        state = self.volume / ".companion/state.json"
+        written = [state.read_text()] if state.is_file() else []
+        text = "\n".join([*self.said, *written, *(line for _, line in self.log.said)])
         return [secret for secret in self._secrets() if secret in text]
 
     def _secrets(self) -> Iterator[str]:
-        yield from (DB_PASSWORD, REDIS_PASSWORD)
-        for path in self.volume.rglob("*.pem"):
+        yield from (DB_PASSWORD, REDIS_PASSWORD, EAB_KEY)
+        for path in (*self.volume.rglob("*.pem"), *self.private.rglob("*.pem")):
             content = path.read_text() if path.is_file() else ""
             if "PRIVATE KEY" in content:
                 yield from (line for line in content.splitlines() if len(line) > 20 and "-----" not in line)

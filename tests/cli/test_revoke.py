@@ -1,0 +1,84 @@
+"""What `revoke` and `account` refuse before they ask anybody."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from acme_companion.act.issuers.self_signed import self_signed
+from acme_companion.cli import main
+from tests.act.store_parts import HOST, KEY, NOW, issued, pem_of, put
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(autouse=True)
+def volume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A volume with one pair of a CA that nobody reaches, and a self-signed one."""
+    root = tmp_path / "volume"
+    for name, text in {
+        "MAILCOW_HOSTNAME": HOST.text,
+        "VOLUME": str(root),
+        "EXAMPLE_VOLUME": str(tmp_path / "none"),
+        "DOCKER_HOST": "none",
+    }.items():
+        monkeypatch.setenv(name, text)
+    put(root / HOST.text, issued(HOST.text), HOST.text)
+    put(root, self_signed(HOST, pem_of(KEY), NOW))
+    return root
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        pytest.param(["--certificate", "{}/cert.pem"], "is self-signed: no CA issued it", id="self-signed"),
+        pytest.param(["--certificate", "{}/none"], "cannot be read (No such file", id="no file"),
+        pytest.param(["--certificate", "{}/key.pem"], "not a PEM certificate", id="a key"),
+        pytest.param(["--certificate", "{}"], "cannot be read (Is a directory)", id="a directory"),
+        pytest.param(["backups"], "'backups' cannot be the directory of a certificate", id="not a lineage"),
+        pytest.param(["../etc"], "cannot be the directory of a certificate", id="another directory"),
+        pytest.param(["imap.example.org"], "cannot be read (No such file", id="a lineage that is not there"),
+        pytest.param([HOST.text], "there is no account key", id="no account"),
+    ],
+)
+def test_what_cannot_be_revoked(
+    volume: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], sentence: str
+) -> None:
+    """One sentence each, for people and for machines."""
+    assert main(["revoke", "--json", *(one.format(volume) for one in arguments)]) == 1
+    shown = capsys.readouterr()
+
+    assert sentence in json.loads(shown.out)["error"]
+    assert "Traceback" not in shown.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(["revoke"], id="revoke what?"),
+        pytest.param(["revoke", "a.example", "--certificate", "b.pem"], id="two things at once"),
+        pytest.param(["revoke", "a.example", "--reason", "bored"], id="no reason that there is"),
+        pytest.param(["account"], id="account, and then?"),
+        pytest.param(["account", "show", "--yes"], id="nothing to be sure of"),
+    ],
+)
+def test_usage(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+
+    assert ended.value.code == 2
+
+
+@pytest.mark.parametrize("deed", ["show", "rotate-key", "deactivate --yes"])
+def test_no_account_yet(volume: Path, capsys: pytest.CaptureFixture[str], deed: str) -> None:
+    """No key is made by looking, or by wanting another one."""
+    assert main(["account", *deed.split()]) == 1
+
+    assert (
+        "there is no account key for https://acme-v02.api.letsencrypt.org/directory"
+        in capsys.readouterr().err
+    )
+    assert not (volume / "acme").exists()
