@@ -12,7 +12,7 @@ from acme_companion.cycle.advice import advised
 from acme_companion.cycle.waiting import Waiting
 from acme_companion.decide.accounts import pinned
 from acme_companion.decide.facts import MailDomains, OwnAddresses, ProbeImpossible, Unanswered
-from acme_companion.decide.issuance_policy import hopeless
+from acme_companion.decide.issuance_policy import hopeless, profile_refused
 from acme_companion.decide.lineages import remember_unwanted, unwanted
 from acme_companion.decide.memory import Authority, Memory, without_the_past
 from acme_companion.decide.plan import make_plan, reason_to_issue_nothing, remember_readiness
@@ -97,6 +97,7 @@ async def survey(
     held = replace(held, memory=memory)
     plan = make_plan(settings, domains, wanted, verdicts, held, now, force=force)
     warnings = (
+        *filter(None, [profile_refused(settings.ca, authority)]),
         *wanted.warnings,
         *shrunk.warnings,
         *(
@@ -183,15 +184,15 @@ async def _own_addresses(settings: Settings, world: World, memory: Memory) -> Ow
 
 
 async def _authority(settings: Settings, world: World, memory: Memory) -> Authority:
-    """The CA's identities, needed to read CAA records: asked once, then remembered."""
+    """The CA's identities, needed to read CAA records: asked once, then remembered. Its profiles: until it has the one that is set."""
     known = memory.authorities.get(settings.ca.directory_url)
-    if known is not None:
+    if known is not None and (not settings.ca.profile or settings.ca.profile in (known.profiles or ())):
         return known
     answer = await world.directory(settings.ca)
     if isinstance(answer, Unanswered):
         world.log.warning(f"the CA's directory cannot be read: {answer.why}")
-        return Authority()
-    return answer
+        return known or Authority()
+    return replace(known, profiles=answer.profiles) if known else answer
 
 
 async def _reserve(settings: Settings, world: World, memory: Memory) -> Authority | Unanswered | None:

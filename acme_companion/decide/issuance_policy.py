@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from ipaddress import IPv4Address, IPv6Address
 
+    from acme_companion.decide.memory import Authority
     from acme_companion.decide.names import Name
     from acme_companion.decide.settings import Ca
 
@@ -24,6 +25,21 @@ def hopeless(names: Iterable[Name], ca: Ca) -> dict[Name, Verdict]:
     """Those of `names` that this CA never certifies: nobody need look at them in DNS."""
     because = ((name, never_certified(name, ca)) for name in names)
     return {name: Verdict(Readiness.NOT_READY, why) for name, why in because if why}
+
+
+def profile_refused(ca: Ca, authority: Authority | None) -> str:
+    """Why nothing can be ordered with ACME_PROFILE, in one sentence; empty when the CA offers it, or was not asked yet.
+
+    An order for a profile that is not in the directory is never placed (draft-ietf-acme-profiles), and never silently
+    another profile is taken.
+    """
+    offered = authority.profiles if authority else None
+    if not ca.profile or offered is None or ca.profile in offered:
+        return ""
+    told = f"the CA does not offer the profile {ca.profile} (ACME_PROFILE)"
+    if not offered:
+        return f"{told}, nor any other: leave it empty"
+    return f"{told}; it offers {', '.join(sorted(offered))}: set one of these, or leave it empty"
 
 
 def never_certified(name: Name, ca: Ca) -> str:

@@ -52,7 +52,8 @@ class Authority:
     `account_thumbprint`: that of the account's key (RFC 7638), empty when it is not known; `pinned_by`: names whose published
     records let only this account issue; `stopped`: why the account is of no use now, None when it is.
     `caa_identities`: the domains that CAA records must name (`meta.caaIdentities`), empty when the CA tells none.
-    `renewal_info`: the CA's renewalInfo URL (RFC 9773), empty when it has none. `since`: when this account took the place
+    `renewal_info`: the CA's renewalInfo URL (RFC 9773), empty when it has none. `profiles`: those that it offers, None when
+    its directory was not read for them yet. `since`: when this account took the place
     of another one, None while it is the first.
     """
 
@@ -60,6 +61,7 @@ class Authority:
     contact: str | None = None
     caa_identities: tuple[str, ...] = ()
     renewal_info: str = ""
+    profiles: tuple[str, ...] | None = None
     account_thumbprint: str = ""
     pinned_by: tuple[str, ...] = ()
     stopped: Stop | None = None

@@ -16,6 +16,7 @@ from acme_companion.decide.choosing import (
     to_rehearse,
     would_be_lost,
 )
+from acme_companion.decide.issuance_policy import profile_refused
 from acme_companion.decide.limits import Planned, WaitUntil
 from acme_companion.decide.lineages import archives, lineage_of, matches, unwanted
 from acme_companion.decide.renewal import Due, due, exempt, only_advised
@@ -221,6 +222,9 @@ class _Planner:
         kept = kept_from_a_test_ca(self.settings, current, issued_by)
         if kept:
             return kept, None
+        ca = self.settings.ca
+        if unknown_profile := profile_refused(ca, self.memory.authorities.get(ca.directory_url)):
+            return unknown_profile, None
         # Of all names: the directory of a first certificate is called by whatever name is ready first.
         directories = {order.lineage.directory, *(name.directory for name in wanted.names)}
         failures = [

@@ -27,7 +27,7 @@ async def directory(
     *,
     proxy: str | None = None,
 ) -> Authority | Unanswered:
-    """The CA's identities for CAA and its renewalInfo URL, asked for within `limit` seconds, through the HTTP `proxy` if there is one. Never raises."""
+    """The CA's identities for CAA, its renewalInfo URL and its profiles, asked for within `limit` seconds, through the HTTP `proxy` if there is one. Never raises."""
     try:
         async with session.get(
             acme_url(url, "the directory URL"),
@@ -45,4 +45,8 @@ async def directory(
         return Unanswered(f"{url} is not an ACME directory: {problem}")
     except (aiohttp.ClientError, OSError, ValueError) as problem:
         return Unanswered(f"{url} cannot be reached: {reason_of(problem)}")
-    return Authority(caa_identities=found.caa_identities, renewal_info=found.renewal_info)
+    return Authority(
+        caa_identities=found.caa_identities,
+        renewal_info=found.renewal_info,
+        profiles=tuple(found.profiles),
+    )

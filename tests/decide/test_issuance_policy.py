@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from acme_companion.decide.issuance_policy import never_certified
+from acme_companion.decide.issuance_policy import never_certified, profile_refused
+from acme_companion.decide.memory import Authority, Memory
 from acme_companion.decide.names import Name
-from acme_companion.decide.settings import Ca
+from acme_companion.decide.plan import make_plan
+from acme_companion.decide.settings import Ca, Settings
+from acme_companion.decide.steps import Hold
+from acme_companion.decide.wanted import wanted_certificates
+from tests.builders import CA_URL, HOST, NOW, domains, held, naming, verdicts
 
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
 ZEROSSL = "https://acme.zerossl.com/v2/DV90"
@@ -88,3 +93,43 @@ def test_host_names(name, because):
 def test_addresses(address, ca, because):
     """STANDARDS I-2, FAULTS N10: special-purpose addresses are refused, and the profile must allow addresses at all."""
     assert never_certified(Name.parse_address(address), ca) == because
+
+
+@pytest.mark.parametrize(
+    ("profile", "offered", "because"),
+    [
+        pytest.param(None, ("classic",), "", id="none is set"),
+        pytest.param("shortlived", ("classic", "shortlived"), "", id="offered"),
+        pytest.param("shortlived", None, "", id="not asked yet: the order will tell"),
+        pytest.param(
+            "tlsclient",
+            ("tlsserver", "classic", "shortlived"),
+            "the CA does not offer the profile tlsclient (ACME_PROFILE); it offers classic, shortlived, tlsserver: set one of "
+            "these, or leave it empty",
+            id="gone since July 2026",
+        ),
+        pytest.param(
+            "classic",
+            (),
+            "the CA does not offer the profile classic (ACME_PROFILE), nor any other: leave it empty",
+            id="a CA without profiles",
+        ),
+    ],
+)
+def test_profiles(profile, offered, because):
+    """STANDARDS F-1, F-2, FAULTS A26: found before an order is placed, and never another profile silently."""
+    assert profile_refused(Ca(LETS_ENCRYPT, profile=profile), Authority(profiles=offered)) == because
+
+
+def test_a_plan_with_a_profile_that_is_gone():
+    """Nothing is ordered, what is valid stays, and the plan says which profiles there are."""
+    known = Memory(authorities={CA_URL: Authority(profiles=("classic",))})
+    made = Settings(naming=naming(), ca=Ca(CA_URL, profile="tlsclient"))
+    wanted = wanted_certificates(made.naming, domains())
+
+    (step,) = make_plan(made, domains(), wanted, verdicts(HOST), held(memory=known), NOW).steps
+
+    assert isinstance(step, Hold)
+    assert step.because.startswith(
+        "the CA does not offer the profile tlsclient (ACME_PROFILE); it offers classic"
+    )

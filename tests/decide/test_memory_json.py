@@ -25,7 +25,14 @@ failures = st.builds(
     Failures, st.integers(0, 99), last=moments, wait_until=moments, because=texts, asked_by_ca=st.booleans()
 )
 windows = st.builds(RenewalWindow, moments, moments, moments, moments, texts)
-authorities = st.builds(Authority, texts, st.none() | texts, st.lists(texts, max_size=3).map(tuple), texts)
+authorities = st.builds(
+    Authority,
+    texts,
+    st.none() | texts,
+    st.lists(texts, max_size=3).map(tuple),
+    texts,
+    st.none() | st.lists(texts, max_size=3).map(tuple),
+)
 ledgers = st.builds(
     Ledger,
     st.dictionaries(texts, moments, max_size=3),
@@ -48,6 +55,8 @@ fields = {
     "own_addresses": st.lists(texts, max_size=3).map(tuple),
     "last_success": st.none() | moments,
     "unwanted_since": st.dictionaries(texts, moments, max_size=3),
+    "missing_since": st.dictionaries(texts, moments, max_size=3),
+    "unknown_since": st.dictionaries(texts, moments, max_size=3),
     "rolled_back": st.lists(texts, max_size=3).map(tuple),
     "touched": st.lists(texts, max_size=3).map(tuple),
     "revoked": st.lists(texts, max_size=3).map(tuple),

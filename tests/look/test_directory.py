@@ -24,11 +24,16 @@ async def asked(url: str, trust: ssl.SSLContext, limit: float = 5) -> Authority 
 
 
 async def test_a_real_ca():
-    """Its identities for CAA and its renewalInfo URL."""
+    """Its identities for CAA, its renewalInfo URL and its profiles."""
     with Pebble(caa_identities=IDENTITIES) as ca:
         found = await asked(ca.directory_url, ssl.create_default_context(cafile=str(ca.ca_bundle)))
 
-        assert found == Authority(caa_identities=IDENTITIES, renewal_info=ca.directory()["renewalInfo"])
+        told = ca.directory()
+        assert found == Authority(
+            caa_identities=IDENTITIES,
+            renewal_info=told["renewalInfo"],
+            profiles=tuple(told["meta"]["profiles"]),
+        )
 
 
 @pytest.mark.parametrize(
@@ -63,7 +68,9 @@ async def test_a_directory_in_pieces():
     document = json.dumps({**URLS, "meta": {"caaIdentities": list(IDENTITIES)}}).encode()
     whole = http_answer(document)
     async with answering(*(whole[at : at + 50] for at in range(0, len(whole), 50))) as server:
-        assert await asked(f"{server.url}/dir", server.trust) == Authority(caa_identities=IDENTITIES)
+        assert await asked(f"{server.url}/dir", server.trust) == Authority(
+            caa_identities=IDENTITIES, profiles=()
+        )
 
 
 async def test_silence_has_a_limit():

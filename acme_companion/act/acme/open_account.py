@@ -86,6 +86,7 @@ async def open_account(ca: Ca, clock: Clock, account_key: bytes) -> AsyncIterato
             contact=ca.contact,
             caa_identities=directory.caa_identities,
             renewal_info=directory.renewal_info,
+            profiles=tuple(directory.profiles),
             account_thumbprint=key.thumbprint,
         )
         yield OpenAccount(
