@@ -104,6 +104,7 @@ class Session:
             contact=self._ca.contact,
             caa_identities=orders.directory.caa_identities,
             renewal_info=orders.directory.renewal_info,
+            profiles=tuple(orders.directory.profiles),
             account_thumbprint=self._key.thumbprint,
             stopped=self._stopped.stop if self._stopped else None,
         )
