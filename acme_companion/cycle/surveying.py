@@ -82,7 +82,7 @@ async def survey(
     possible = tuple(name for name in names if name not in verdicts)
     facts, probe_warnings = await _look(settings, world, possible, own)
     verdicts |= {
-        name: judge(one, own, settings.checks, authority, settings.challenges.type_for(name))
+        name: judge(one, own, settings.checks, authority, settings.challenges.type_for(name), now)
         for name, one in facts.items()
     }
     wanted = _wanted(settings, domains, held, _usable(held, verdicts, None if force else now))

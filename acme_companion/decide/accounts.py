@@ -74,8 +74,14 @@ def pinned(memory: Memory, facts: Mapping[Name, NameFacts]) -> Memory:
     return replace(memory, authorities=seen)
 
 
+def _is_named(account_uri: str, seen: NameFacts) -> bool:
+    values = seen.validation_records
+    values = () if values is None or isinstance(values, Unanswered) else values
+    return any(f"accounturi={account_uri}" in [part.strip() for part in value.split(";")] for value in values)
+
+
 def pinned_by(authority: Authority, facts: Mapping[Name, NameFacts]) -> tuple[str, ...]:
-    """The names whose CAA records let only our account there issue (`accounturi`, RFC 8657 section 3).
+    """The names whose CAA records (`accounturi`, RFC 8657 section 3) or lasting records (dns-persist-01) name our account there.
 
     A look without an answer changes nothing: whoever was pinned by an account still is.
     """
@@ -89,6 +95,7 @@ def pinned_by(authority: Authority, facts: Mapping[Name, NameFacts]) -> tuple[st
                 name.text in authority.pinned_by
                 if isinstance(seen.caa.records, Unanswered)
                 else authority.account_uri in account_uris(seen.caa.records)
+                or _is_named(authority.account_uri, seen)
             )
         )
     )

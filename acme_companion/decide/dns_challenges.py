@@ -51,11 +51,11 @@ def persist_record(name: Name, issuers: Sequence[str], account_uri: str) -> str:
 
 
 def persist_fault(
-    name: Name, values: Iterable[str], issuers: Sequence[str], account_uri: str, now: datetime
+    name: Name, values: Iterable[str], issuers: Sequence[str], account_uri: str, now: datetime | None
 ) -> str:
     """Why none of the TXT `values` lets the CA validate `name`, with the record that would; empty when one does.
 
-    `issuers`: the domains that the CA answers to; `account_uri`: our account there.
+    `issuers`: the domains that the CA answers to; `account_uri`: our account there. Without `now` no record has ended.
     """
     ours = {issuer.lower().removesuffix(".") for issuer in issuers[:_MOST_ISSUERS]}
     faults = []
@@ -93,7 +93,7 @@ class _IssueValue:
         return cls(parameters)
 
 
-def _fault_of(value: str, name: Name, account_uri: str, now: datetime) -> str:
+def _fault_of(value: str, name: Name, account_uri: str, now: datetime | None) -> str:
     try:
         parameters = _IssueValue.parse(value).parameters
         until = _until(parameters.get("persistuntil"))
@@ -103,7 +103,7 @@ def _fault_of(value: str, name: Name, account_uri: str, now: datetime) -> str:
         return "is for another account"
     if name.is_wildcard and parameters.get("policy", "").lower() != "wildcard":
         return "does not allow wildcards"
-    if until is not None and now.timestamp() > until:
+    if until is not None and now is not None and now.timestamp() > until:
         return f"ended ({_shown(until)})"
     return ""
 

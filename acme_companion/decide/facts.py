@@ -116,12 +116,16 @@ class OwnAddresses:
 
 @dataclass(frozen=True, slots=True)
 class NameFacts:
-    """Everything that was seen of one name. `probe` is None when the probe was skipped."""
+    """Everything that was seen of one name. `probe` is None when the probe was skipped.
+
+    `validation_records`: the TXT values where dns-persist-01 looks, None for names that are validated otherwise.
+    """
 
     name: Name
     addresses: Addresses
     caa: CaaLook
     probe: Probe | None = None
+    validation_records: TxtLook | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, TypeVar
 
+from acme_companion.decide.dns_challenges import persist_owner
 from acme_companion.decide.facts import Addresses, CaaLook, NameFacts, Probe, Unanswered
 from acme_companion.decide.names import quoted
 from acme_companion.decide.settings import ChallengeType
@@ -14,11 +15,12 @@ from acme_companion.decide.verdicts import worth_probing
 from acme_companion.look.dns_records import addresses, caa
 from acme_companion.look.reachability import Prober
 from acme_companion.look.resolvers import Resolvers
+from acme_companion.look.txt_records import TxtLooks
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
 
-    from acme_companion.decide.facts import OwnAddresses
+    from acme_companion.decide.facts import OwnAddresses, TxtLook
     from acme_companion.decide.names import Name
     from acme_companion.decide.settings import Checks
     from acme_companion.ports import ProbeFile
@@ -93,7 +95,13 @@ class _Look:
             probe: Probe | None = None
             if self._prober and over_http and worth_probing(name, found, self._own, self._checks):
                 probe = await self._until(deadline, self._prober.probe(name, found), lambda why: why)
-            return NameFacts(name, found, records, probe)
+            return NameFacts(name, found, records, probe, await self._lasting(name, deadline))
+
+    async def _lasting(self, name: Name, deadline: float) -> TxtLook | None:
+        if self._type_for(name) is not ChallengeType.DNS_PERSIST_01:
+            return None
+        looks = TxtLooks(self._checks, self._resolvers)
+        return await self._until(deadline, looks.latest(persist_owner(name)), lambda why: why)
 
     async def _until(self, deadline: float, look: Awaitable[T], unanswered: Callable[[Unanswered], T]) -> T:
         """What `look` sees, or the fact that it saw nothing in time."""

@@ -15,9 +15,12 @@ from acme_companion.decide.facts import (
 )
 from acme_companion.decide.settings import ChallengeType
 from acme_companion.decide.verdicts.addresses import judge_addresses
+from acme_companion.decide.verdicts.lasting import judge_lasting_record
 from acme_companion.decide.verdicts.verdict import Readiness, Verdict, not_ready, ready, unknown
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from acme_companion.decide.facts import Addresses, OwnAddresses
     from acme_companion.decide.memory import Authority
     from acme_companion.decide.names import Name
@@ -32,15 +35,18 @@ def judge(
     checks: Checks,
     authority: Authority,
     method: ChallengeType = ChallengeType.HTTP_01,
+    now: datetime | None = None,
 ) -> Verdict:
     """What the first check that fails says, else the first that has no answer: CAA, addresses, probe, in this order.
 
-    `method`: how the name will be validated; only over HTTP its addresses matter.
+    `method`: how the name will be validated; only over HTTP its addresses matter. `now`: for records that end.
     """
     # RFC 8738 and CAA: an address has no domain where a record could stand.
     steps = [] if facts.name.is_address else [_judge_caa(facts, authority, method)]
     if method is ChallengeType.HTTP_01:
         steps += [_judge_http_possible(facts), judge_addresses(facts, own, checks), _judge_probe(facts)]
+    if method is ChallengeType.DNS_PERSIST_01:
+        steps += [judge_lasting_record(facts, authority, now)]
     for kind in (Readiness.NOT_READY, Readiness.UNKNOWN):
         for step in steps:
             if step.readiness is kind:
