@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -29,9 +30,11 @@ if TYPE_CHECKING:
     from acme_companion.ports import Clock
 
 _CHILD = "acme_companion.act.dns.lexicon_child"
-_PACKAGES = Path(__file__).resolve().parents[3]
+_PACKAGES = str(Path(__file__).resolve().parents[3])
+OTHER_PACKAGES: tuple[str, ...] = ()
+"""Directories in which the child looks for packages first."""
 _MOST_AT_ONCE = 16
-_STARTING, _CHANGING = 45.0, 15.0
+STARTING, CHANGING = 45.0, 15.0
 """Seconds that a batch may take, and more for each change: a slow interface answers in one, and is asked three times."""
 _MOST_SAID = 300
 _PASSING = {408, 425, 429}
@@ -77,7 +80,7 @@ class LexiconEditor:
         self._secrets += [value for value in self._options.values() if value not in given.values()]
         self._environment = {
             **little_of(environment),
-            "PYTHONPATH": str(_PACKAGES),
+            "PYTHONPATH": os.pathsep.join((*OTHER_PACKAGES, _PACKAGES)),
             "PYTHONSAFEPATH": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
         }
@@ -110,7 +113,7 @@ class LexiconEditor:
                 await self._carry_out(batch)
 
     async def _carry_out(self, batch: list[_Job]) -> None:
-        limit = _STARTING + _CHANGING * len(batch)
+        limit = STARTING + CHANGING * len(batch)
         problem: Problem
         try:
             async with asyncio.timeout(limit):
