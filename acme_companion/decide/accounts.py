@@ -74,10 +74,13 @@ def pinned(memory: Memory, facts: Mapping[Name, NameFacts]) -> Memory:
     return replace(memory, authorities=seen)
 
 
-def _is_named(account_uri: str, seen: NameFacts) -> bool:
-    values = seen.validation_records
-    values = () if values is None or isinstance(values, Unanswered) else values
-    return any(f"accounturi={account_uri}" in [part.strip() for part in value.split(";")] for value in values)
+def _in_lasting_record(authority: Authority, seen: NameFacts) -> bool:
+    if isinstance(seen.validation_records, Unanswered):
+        return seen.name.text in authority.pinned_by
+    ours = f"accounturi={authority.account_uri}"
+    return any(
+        ours in [part.strip() for part in value.split(";")] for value in seen.validation_records or ()
+    )
 
 
 def pinned_by(authority: Authority, facts: Mapping[Name, NameFacts]) -> tuple[str, ...]:
@@ -95,7 +98,7 @@ def pinned_by(authority: Authority, facts: Mapping[Name, NameFacts]) -> tuple[st
                 name.text in authority.pinned_by
                 if isinstance(seen.caa.records, Unanswered)
                 else authority.account_uri in account_uris(seen.caa.records)
-                or _is_named(authority.account_uri, seen)
+                or _in_lasting_record(authority, seen)
             )
         )
     )
