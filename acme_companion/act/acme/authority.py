@@ -16,6 +16,7 @@ from acme_companion.act.acme.delivery import Delivery
 from acme_companion.act.acme.network import Network, open_session, trust_in
 from acme_companion.act.acme.order import Orders
 from acme_companion.act.acme.proof import NamesDeclined
+from acme_companion.act.acme.request import Request
 from acme_companion.act.acme.signing import AccountKey
 from acme_companion.act.acme.signing_request import certificate_key, signing_request
 from acme_companion.act.acme.turns import Turns
@@ -27,7 +28,6 @@ from acme_companion.decide.pair import spki_of
 from acme_companion.ports import Issued
 from acme_companion.problems import (
     AccountStopped,
-    NameRefusals,
     NotOrdered,
     NotYet,
     Problem,
@@ -36,12 +36,11 @@ from acme_companion.problems import (
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+    from collections.abc import AsyncIterator, Collection, Sequence
 
     import aiohttp
 
     from acme_companion.decide.acme_answers import Directory
-    from acme_companion.decide.acme_problems import ProblemDocument
     from acme_companion.decide.memory import Authority
     from acme_companion.decide.names import Name
     from acme_companion.decide.settings import Ca
@@ -119,64 +118,53 @@ class Session:
     ) -> Issued:
         """See `ports.CertificateAuthority.issue`."""
         try:
-            return await self._issue(tuple(names), required, key_pem, replaces, journal)
+            return await self._issue(Request(tuple(names), required, replaces, journal), key_pem)
         except Declined as declined:
             raise declined.as_problem(self._clock.now()) from None
 
-    async def _issue(
-        self,
-        names: tuple[Name, ...],
-        required: Collection[Name],
-        key_pem: bytes,
-        replaces: str,
-        journal: Journal | None,
-    ) -> Issued:
+    async def _issue(self, request: Request, key_pem: bytes) -> Issued:
         key = certificate_key(key_pem)
         spki = spki_of(key.public_key())
         if spki == self._key.spki:
             raise Refused("the account key must not be the certificate's key as well (RFC 8555 section 11.1)")
-        left_out: dict[Name, str] = {}
-        documents: dict[Name, ProblemDocument] = {}
         for _ in range(ROUNDS):
             if self._stopped:
                 raise self._stopped
             orders = await self._signed_in()
             account = self._network.account_url
-            wish = Wish(names, self._ca.directory_url, account, spki, self._ca.profile or "")
-            move = self._next_move(wish, journal)
-            if isinstance(move, Resume) and move.left_out:
-                left_out |= move.left_out
-                names = _without(names, left_out, required, documents)
-                wish = replace(wish, names=names)
-            csr = signing_request(key, names)
+            move = self._next_move(request, account, spki)
+            csr = signing_request(key, request.names)
+            wish = self._wish(request, account, spki)
             try:
-                chain = await orders.obtain(wish, csr.public_bytes(Encoding.DER), replaces, journal, move)
+                chain = await orders.obtain(
+                    wish, csr.public_bytes(Encoding.DER), request.replaces, request.journal, move
+                )
             except NamesDeclined as declined:
-                left_out |= declined.by_name
-                documents |= declined.documents
-                if journal:
-                    journal.refused |= {name.text: why for name, why in declined.by_name.items()}
-                names = _without(names, left_out, required, documents)
+                request.without(declined)
             except OrderDead:
-                self._log.info(f"{names[0]}: an authorization ran out meanwhile; ordering anew")
+                self._log.info(f"{request.names[0]}: an authorization ran out meanwhile; ordering anew")
             except Declined as declined:
                 await self._repair_account(orders.directory, account, declined)
             else:
-                believed = self._believed(chain, names, spki)
-                return Issued(believed, csr.public_bytes(Encoding.PEM), left_out, documents)
+                believed = self._believed(chain, request, spki, move)
+                return Issued(believed, csr.public_bytes(Encoding.PEM), request.left_out, request.documents)
         raise NotYet(
-            f"{names[0]}: no certificate after ordering {ROUNDS} times; refused so far: {_listed(left_out)}"
+            f"{request.names[0]}: no certificate after ordering {ROUNDS} times; refused so far: {request.listed()}"
         )
 
-    def _next_move(self, wish: Wish, journal: Journal | None) -> Resume | Place:
-        known = journal.known if journal else None
-        move = next_move(known, wish, self._clock.now())
-        if journal and isinstance(move, Resume):
-            known = move.order
-            journal.refused |= known.refused
-            self._log.info(f"{wish.names[0]}: going on with the order of {known.placed:%d %b %H:%M} UTC")
-        elif isinstance(move, Place) and move.because:
-            self._log.info(f"{wish.names[0]}: the order that was open is left alone, {move.because}")
+    def _wish(self, request: Request, account: str, spki: str) -> Wish:
+        return Wish(request.names, self._ca.directory_url, account, spki, self._ca.profile or "")
+
+    def _next_move(self, request: Request, account: str, spki: str) -> Resume | Place:
+        """Whether an open order is gone on with, without the names that were refused before it was placed."""
+        known = request.journal.known if request.journal else None
+        move = next_move(known, self._wish(request, account, spki), self._clock.now())
+        if isinstance(move, Resume):
+            request.resume(move)
+            when = f"{move.order.placed:%d %b %H:%M} UTC"
+            self._log.info(f"{request.names[0]}: going on with the order of {when}")
+        elif move.because:
+            self._log.info(f"{request.names[0]}: the order that was open is left alone, {move.because}")
         return move
 
     async def _repair_account(self, directory: Directory, account: str, declined: Declined) -> None:
@@ -192,10 +180,13 @@ class Session:
             self._stopped = fault
         raise fault or declined
 
-    def _believed(self, chain: bytes, names: Collection[Name], spki: str) -> bytes:
+    def _believed(self, chain: bytes, request: Request, spki: str, move: Resume | Place) -> bytes:
         try:
-            return check(chain, names, spki, self._clock.now())
+            return check(chain, request.names, spki, self._clock.now())
         except ChainRefused as problem:
+            if request.journal and isinstance(move, Resume) and move.order.certificate:
+                # Fetched for the second time it will not be right at the third; a wrong clock had its chance.
+                request.journal.forget()
             raise NotOrdered(
                 f"the CA delivered a certificate that was not ordered: {problem}; it is not used", chain
             ) from None
@@ -251,21 +242,3 @@ class Session:
     @cached_property
     def _account(self) -> Account:
         return Account(self._network, self._key, self._ca, self._remembered, self._clock, self._log)
-
-
-def _without(
-    names: tuple[Name, ...],
-    refused: Mapping[Name, str],
-    required: Collection[Name],
-    documents: Mapping[Name, ProblemDocument],
-) -> tuple[Name, ...]:
-    left = tuple(name for name in names if name not in refused)
-    if not left or any(name in refused for name in required):
-        raise NameRefusals(f"the CA refused {_listed(refused)}", refused, documents)
-    return left
-
-
-def _listed(refused: Mapping[Name, str]) -> str:
-    shown = [f"{name}: {why}" for name, why in list(refused.items())[:5]]
-    more = [f"and {len(refused) - len(shown)} more"] if len(refused) > len(shown) else []
-    return "; ".join(shown + more) or "nothing"

@@ -1,0 +1,55 @@
+"""What one certificate is asked for: the names that are left of it, and what became of the others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from acme_companion.problems import NameRefusals
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from acme_companion.act.acme.proof import NamesDeclined
+    from acme_companion.decide.acme_problems import ProblemDocument
+    from acme_companion.decide.names import Name
+    from acme_companion.decide.open_orders import Resume
+    from acme_companion.ports import Journal
+
+
+@dataclass
+class Request:
+    """`names`: those that are still asked for. See `ports.CertificateAuthority.issue` for the rest."""
+
+    names: tuple[Name, ...]
+    required: Collection[Name]
+    replaces: str
+    journal: Journal | None
+    left_out: dict[Name, str] = field(default_factory=dict)
+    documents: dict[Name, ProblemDocument] = field(default_factory=dict)
+
+    def without(self, declined: NamesDeclined) -> None:
+        """Go on without these names; raises `NameRefusals` when that is not wanted."""
+        if self.journal:
+            self.journal.refused |= {name.text: why for name, why in declined.by_name.items()}
+        self.documents |= declined.documents
+        self._leave_out(declined.by_name)
+
+    def resume(self, move: Resume) -> None:
+        """Do without the names that were refused before this order was placed; raises `NameRefusals`."""
+        if self.journal:
+            self.journal.refused |= move.order.refused
+        if move.left_out:
+            self._leave_out(move.left_out)
+
+    def _leave_out(self, refused: Mapping[Name, str]) -> None:
+        self.left_out |= refused
+        self.names = tuple(name for name in self.names if name not in self.left_out)
+        if not self.names or any(name in self.left_out for name in self.required):
+            raise NameRefusals(f"the CA refused {self.listed()}", self.left_out, self.documents)
+
+    def listed(self) -> str:
+        """The names that are left out, as a sentence's end."""
+        shown = [f"{name}: {why}" for name, why in list(self.left_out.items())[:5]]
+        more = [f"and {len(self.left_out) - len(shown)} more"] if len(self.left_out) > len(shown) else []
+        return "; ".join(shown + more) or "nothing"
