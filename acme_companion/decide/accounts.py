@@ -78,9 +78,7 @@ def _in_lasting_record(authority: Authority, seen: NameFacts) -> bool:
     if isinstance(seen.validation_records, Unanswered):
         return seen.name.text in authority.pinned_by
     ours = f"accounturi={authority.account_uri}"
-    return any(
-        ours in [part.strip() for part in value.split(";")] for value in seen.validation_records or ()
-    )
+    return any(ours in [part.strip() for part in value.split(";")] for value in seen.validation_records or ())
 
 
 def pinned_by(authority: Authority, facts: Mapping[Name, NameFacts]) -> tuple[str, ...]:
