@@ -49,7 +49,10 @@ def challenges(source: Source, given: DnsGiven) -> Challenges:
     wanted = [*in_settings, *in_file]
     _tell(source, file, is_wanted=bool(wanted))
     _tell_misspelt(source, file, wanted)
-    return Challenges(tuple(_zone(source, asked, _given_to(asked, given, file), file) for asked in wanted))
+    return Challenges(
+        tuple(_zone(source, asked, _given_to(asked, given, file), file) for asked in wanted),
+        timeout=source.get("ACME_DNS_TIMEOUT", values.seconds(1, 3600)),
+    )
 
 
 def _everywhere(source: Source) -> Iterator[Asked]:

@@ -149,6 +149,12 @@ CHALLENGES = Theme(
             "every CA has dns-01",
         ),
         Variable(
+            "ACME_DNS_TIMEOUT",
+            "180",
+            "Seconds until every name server of a zone must show what was published in it, 1 to 3600; only then the CA is asked.",
+            "most providers need a few seconds, slow zone transfers a minute or two",
+        ),
+        Variable(
             "ACME_DNS_EXEC",
             "",
             "With the provider exec: the command that gets add or remove, the record's name and its value as arguments.",
