@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from acme_companion.decide.acme_problems import legible
+from acme_companion.decide.known_cas import says_that_it_is_a_test
 from acme_companion.decide.pair import UNREADABLE, spki_of
 
 if TYPE_CHECKING:
@@ -34,10 +35,13 @@ class ChainRefused(ValueError):
     """A chain that is not what was ordered; the message is one sentence without the certificate's names before it."""
 
 
-def check(chain_pem: bytes, names: Collection[Name], spki: str, now: datetime) -> bytes:
+def check(
+    chain_pem: bytes, names: Collection[Name], spki: str, now: datetime, *, trusted: bool = False
+) -> bytes:
     """Give the chain as plain PEM, leaf first; raise `ChainRefused` unless it is exactly what was ordered.
 
-    `spki` is the digest of our public key (see `pair.spki_of`).
+    `spki` is the digest of our public key (see `pair.spki_of`). `trusted`: everybody trusts what this CA issues, so a
+    certificate that says that it is for trying is not what was ordered.
     """
     certificates = _certificates(chain_pem)
     leaf = certificates[0]
@@ -45,6 +49,10 @@ def check(chain_pem: bytes, names: Collection[Name], spki: str, now: datetime) -
     with _readable("its extensions"):
         _check_names(leaf, names)
         _check_purpose(leaf)
+    with _readable("its issuer"):
+        issuer = leaf.issuer.rfc4514_string()
+        if trusted and says_that_it_is_a_test(issuer):
+            raise ChainRefused(f"nobody trusts its issuer, {legible(issuer, 100)}, which is for trying")
     with _readable("its public key"):
         if spki_of(leaf.public_key()) != spki:
             raise ChainRefused("it is for another key than ours")

@@ -28,10 +28,15 @@ _MARKS_OF_TEST_ISSUERS = (
 )
 
 
+def says_that_it_is_a_test(issuer: str) -> bool:
+    """Whether an issuer, as text, bears one of the marks by which test CAs are known."""
+    return any(mark in issuer for mark in _MARKS_OF_TEST_ISSUERS)
+
+
 def is_test_certificate(certificate: Certificate, issued_by: str) -> bool:
     """Whether nobody trusts it: self-signed, from a directory for trying (`issued_by`), or of an issuer that says so."""
     return (
         certificate.self_signed
         or issued_by in TEST_DIRECTORIES
-        or (not issued_by and any(mark in certificate.issuer for mark in _MARKS_OF_TEST_ISSUERS))
+        or (not issued_by and says_that_it_is_a_test(certificate.issuer))
     )

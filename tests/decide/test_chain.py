@@ -171,6 +171,20 @@ def test_refused(chain: bytes, said: str) -> None:
     assert str(refused.value) == said
 
 
+@pytest.mark.parametrize("issuer", ["(STAGING) Riddling Rhubarb R12", "Fake LE Intermediate X1"])
+def test_staging_in_production(issuer: str) -> None:
+    """A32, P-27: what a CA for trying signed is refused from one that everybody trusts, and taken from any other."""
+    entries = x509.SubjectAlternativeName([x509.DNSName(name.text) for name in NAMES])
+    above = certificate(issuer, ABOVE, "root", ROOT, x509.BasicConstraints(ca=True, path_length=0))
+    chain = pem(certificate("leaf", OURS, issuer, ABOVE, entries), above)
+
+    assert checked(chain) == chain
+    with pytest.raises(ChainRefused, match=r"nobody trusts its issuer, CN=.*, which is for trying"):
+        check(chain, NAMES, spki_of(OURS.public_key()), NOW, trusted=True)
+    good = pem(leaf(), INTERMEDIATE)
+    assert check(good, NAMES, spki_of(OURS.public_key()), NOW, trusted=True) == good
+
+
 def test_garbled_certificate() -> None:
     broken = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
     with pytest.raises(ChainRefused, match="cannot be read"):
