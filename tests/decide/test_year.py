@@ -1,0 +1,53 @@
+"""A year of decisions: with failures every day, nothing expires and no limit of Let's Encrypt is ever exceeded."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from tests.builders import DAY, NOW
+from tests.decide.year import Year, lineages
+
+
+@pytest.mark.parametrize(
+    ("days", "advice", "time"),
+    [
+        pytest.param(90, True, 365 * DAY, id="ninety days, by the CA's advice"),
+        pytest.param(90, False, 365 * DAY, id="ninety days, without advice"),
+        pytest.param(45, True, 365 * DAY, id="forty-five days, by the CA's advice"),
+        pytest.param(45, False, 365 * DAY, id="forty-five days, without advice"),
+        pytest.param(160 / 24, True, 365 * DAY, id="six days, by the CA's advice"),
+        pytest.param(160 / 24, False, 60 * DAY, id="six days, two months without advice"),
+        pytest.param(90, True, 3 * 365 * DAY, id="three years of ninety days"),
+    ],
+)
+def test_a_year(days, advice, time):
+    """500 lineages, one order in twenty fails, and the CA is down for two days once."""
+    outage = (NOW + 40 * DAY, NOW + 42 * DAY)
+    year = Year(lineages(500, below_one_domain=60), timedelta(days=days), advice, outages=(outage,))
+    year.pass_(time)
+
+    assert (year.expired, year.ca.broken) == ([], [])
+    assert len(year.held) == 500
+    least = time / timedelta(days=days)
+    assert all(least <= year.issued[number] <= 3 * least + 5 for number in range(500))
+
+
+def test_what_the_year_is_judged_by():
+    """The CA of these tests does notice what is too much: 500 new orders at once."""
+    year = Year(lineages(2), DAY)
+    for _ in range(301):
+        year.ca.take("new orders", 300, timedelta(hours=3), NOW)
+
+    assert year.ca.broken == [f"{NOW}: new orders"]
+
+
+@pytest.mark.parametrize("days", [90, 160 / 24])
+def test_nothing_but_failures(days):
+    """What never works for three years is never paused (1,152 failures), nor fails five times in an hour."""
+    year = Year(lineages(4), timedelta(days=days), failing=1.0)
+    year.pass_(3 * 365 * DAY)
+
+    assert (year.ca.broken, year.held) == ([], {})
+    assert 4 * 365 < year.ca.orders < 4 * 3 * 370
