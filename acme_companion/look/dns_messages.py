@@ -48,9 +48,13 @@ class Question:
         return f"{self.record_type.name} of {self.name}"
 
 
-def query(identity: int, section: bytes, *, recursion: bool = True) -> bytes:
-    """The message that asks a recursive resolver (RD set), or an authoritative server without `recursion`."""
-    return _HEADER.pack(identity, dns.flags.RD if recursion else 0, 1, 0, 0, 1) + section + _OPT
+def query(identity: int, section: bytes, *, recursion: bool = True, checked: bool = True) -> bytes:
+    """The message that asks a recursive resolver (RD set), or an authoritative server without `recursion`.
+
+    Unless `checked`, a validating resolver answers with data whose signatures do not hold as well (CD, RFC 4035 section 3.2.2).
+    """
+    flags = (dns.flags.RD if recursion else 0) | (0 if checked else dns.flags.CD)
+    return _HEADER.pack(identity, flags, 1, 0, 0, 1) + section + _OPT
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import secrets
 from typing import TYPE_CHECKING, Self
 
 import dns.exception
+from dns.rdatatype import SOA
 
 from acme_companion.decide.facts import Unanswered
 from acme_companion.decide.settings import HostPort
@@ -22,6 +23,7 @@ _AT_ONCE = 96
 """Docker's embedded resolver drops questions beyond 100 under way (older engines); small receive buffers overflow later."""
 _SEAT_SECONDS = 0.5
 """A question without an answer frees its seat after this: names whose servers keep silent must not hold up the others."""
+_SERVER_FAILURE = "SERVFAIL"
 _FIRST_PATIENCE = 1.5
 """Seconds until the question is sent again, to the next resolver; doubled after each round."""
 
@@ -93,14 +95,44 @@ class Resolvers:
                         continue
                     answer = await self._once(line, section, patience, sent, failed)
                     if answer is not None and answer.dnssec_broken:
-                        return Unanswered(f"DNSSEC broken, {question}: {line.server} says {answer.failure}")
+                        return await self._broken(question, line, f"{line.server} says {answer.failure}")
                     if answer is not None:
                         return answer
                 patience *= 2
         finally:
             for future in sent:
                 future.cancel()
-        return Unanswered(f"DNS, {question}: " + "; ".join(failed.values()))
+        texts = "; ".join(failed.values())
+        for line in self._lines:
+            # Where only the signatures are at fault, the records are there for who does not ask about signatures.
+            if failed[line.server].startswith(_SERVER_FAILURE) and await self._unchecked(line, section):
+                return await self._broken(question, line, texts)
+        return Unanswered(f"DNS, {question}: {texts}")
+
+    async def _broken(self, question: Question, line: _Line, said: str) -> Unanswered:
+        """What is wrong, by the zone whose keys or signatures it is: CAs validate, and refuse as well."""
+        labels = question.name.split(".")
+        parents = (".".join(labels[start:]) for start in range(len(labels)))
+        zone = question.name
+        for parent in parents:
+            reply = await self._unchecked(line, Question(parent, SOA).section())
+            if reply is not None and reply.message is not None and reply.message.answer:
+                zone = parent
+                break
+        return Unanswered(
+            f"DNSSEC of {zone} is broken (or of a zone above it), and CAs validate it too: repair its keys, signatures or DS "
+            f"record: {question}: {said}"
+        )
+
+    async def _unchecked(self, line: _Line, section: bytes) -> Reply | None:
+        """The answer without any check of signatures, None when there is none all the same."""
+        future = line.send(section, checked=False)
+        done, _ = await asyncio.wait([future], timeout=_FIRST_PATIENCE)
+        if not done:
+            future.cancel()
+            return None
+        reply = future.result()
+        return reply if isinstance(reply, Reply) and not reply.failure else None
 
     async def _once(
         self,
@@ -164,8 +196,8 @@ class _Line(asyncio.DatagramProtocol):
             line._fault = problem.strerror or str(problem)
         return line
 
-    def send(self, section: bytes) -> asyncio.Future[Reply | str]:
-        """Send a question; the future has the reply, or why none can come."""
+    def send(self, section: bytes, *, checked: bool = True) -> asyncio.Future[Reply | str]:
+        """Send a question; the future has the reply, or why none can come. `checked`: see `query`."""
         future: asyncio.Future[Reply | str] = asyncio.get_running_loop().create_future()
         if self._transport is None or self._transport.is_closing():
             future.set_result(self._fault or "the socket is closed")
@@ -175,7 +207,7 @@ class _Line(asyncio.DatagramProtocol):
             identity = secrets.randbits(16)
         self._waiting[identity] = (section, future)
         future.add_done_callback(lambda _: self._waiting.pop(identity, None))
-        self._transport.sendto(query(identity, section, recursion=self._recursion))
+        self._transport.sendto(query(identity, section, recursion=self._recursion, checked=checked))
         return future
 
     def close(self) -> None:

@@ -140,7 +140,8 @@ async def test_dnssec_broken(code: int) -> None:
 
     kinds = {6: "dnssec bogus", 7: "signature expired", 9: "dnskey missing"}
     assert why == (
-        f"DNSSEC broken, A of a.example: {strict.server} says SERVFAIL: {kinds[code]} 'bad \\x1b[31m signature'"
+        "DNSSEC of a.example is broken (or of a zone above it), and CAs validate it too: repair its keys, signatures or DS record: "
+        f"A of a.example: {strict.server} says SERVFAIL: {kinds[code]} 'bad \\x1b[31m signature'"
     )
 
 
