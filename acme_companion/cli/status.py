@@ -46,6 +46,9 @@ async def status_command(arguments: argparse.Namespace) -> int:
         "endpoints": [result.as_data() for result in seen.results],
         "not_verified": [*seen.unanswered, *seen.unseen, *([why_not] if why_not else [])],
         "undeployed": list(held.memory.undeployed),
+        "stopped_accounts": {
+            url: one.stopped.because for url, one in held.memory.authorities.items() if one.stopped
+        },
         "last_success": held.memory.last_success.isoformat() if held.memory.last_success else None,
     }
     if arguments.json:
@@ -136,6 +139,8 @@ def _print(data: dict[str, Any]) -> None:
             for e in data["endpoints"]
         ]
         print(table(("SERVICE", "ENDPOINT", "NAME", "SERVES"), cells))
+    for url, because in data["stopped_accounts"].items():
+        print(f"nothing is ordered from {url}: {because}")
     if data["undeployed"]:
         print(f"not yet seen to be served: {', '.join(data['undeployed'])}")
     for line in data["not_verified"]:

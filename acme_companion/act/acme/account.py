@@ -135,8 +135,8 @@ class Account:
         if lost and pins:
             more = f" and {len(pins) - 3} more" if len(pins) > 3 else ""
             raise self.stopped(
-                f"the CA does not know our account {lost} with the key that is here, and CAA records for {', '.join(pins[:3])}{more} "
-                "let only that account issue (accounturi): bring its key back, or take accounturi out of the records"
+                f"the CA does not know our account {lost} with the key that is here, and records for {', '.join(pins[:3])}{more} let "
+                "only that account issue (accounturi in CAA, or in _validation-persist): bring its key back, or take it out of the records"
             )
 
     async def _register(self, directory: Directory) -> str:

@@ -160,6 +160,8 @@ async def test_given_up(stack: Stack):
         stack.clock.let_pass(days=1)
     assert [one.path for one in stack.since(mark) if one.path == "/order-plz"] == []
     assert (await stack.held()).memory.lineage_failures == {}
+    _, output = await stack.command("status")
+    assert f"nothing is ordered from {stack.proxy.directory_url}: " in output
 
     (stack.volume / "acme/account.pem").rename(stack.volume / "acme/account.pem.old")
     assert not (await stack.cycle()).failed
@@ -176,7 +178,7 @@ async def test_lost_key_with_and_without_records(stack: Stack):
         report = await stack.cycle(force=True)
         assert (report.failed, stack.accounts()) == (True, accounts)
     [sentence, *_] = [line for line in stack.log.lines("error") if "accounturi" in line]
-    assert f"CAA records for {stack.imap} let only that account issue" in sentence
+    assert f"records for {stack.imap} let only that account issue" in sentence
     mark = stack.mark()
     assert (await stack.cycle()).failed
     assert [one for one in stack.since(mark) if one.method == "POST"] == []
