@@ -110,7 +110,7 @@ async def test_wrong_credentials() -> None:
     assert isinstance(problem, Refused)
     assert str(problem) == (
         "Cloudflare (dns_cf) did not publish the TXT record of _acme-challenge.example.org: 403 Forbidden - Invalid access token "
-        "Bearer (secret): check CF_Token and CF_Email and CF_Key and CF_Zone_ID and CF_Account_ID, and what they are allowed to do"
+        "Bearer (secret): check CF_Token, and what they are allowed to do"
     )
 
 

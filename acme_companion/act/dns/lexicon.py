@@ -75,9 +75,12 @@ class LexiconEditor:
     ) -> None:
         given = {key: value.reveal() for key, value in zone.options.items()}
         self._provider, self._clock = provider, clock
+        self._given = sorted(given.keys() - SHOWN - set(provider.unused))
         self._options = provider.lexicon_options(given)
         self._secrets = [value for key, value in given.items() if key not in SHOWN]
-        self._secrets += [value for value in self._options.values() if value not in given.values()]
+        self._secrets += [
+            text for text in self._options.values() if any(one in text for one in self._secrets)
+        ]
         self._environment = {
             **little_of(environment),
             "PYTHONPATH": os.pathsep.join((*OTHER_PACKAGES, _PACKAGES)),
@@ -148,6 +151,7 @@ class LexiconEditor:
         work: Work = {
             "library": self._provider.library,
             "options": self._options,
+            "secrets": self._secrets,
             "ttl": self._provider.ttl,
             "changes": [job.change for job in batch],
         }
@@ -175,7 +179,7 @@ class LexiconEditor:
         return NotYet(text, retry_at=self._retry_at(fault["retry_after"]))
 
     def _advice(self, job: _Job, fault: Fault) -> str:
-        variables = " and ".join(name for name in self._provider.variables if name not in SHOWN)
+        variables = " and ".join(self._given)
         match fault["kind"], fault["status"]:
             case "http", 401 | 403:
                 return f": check {variables}, and what they are allowed to do"

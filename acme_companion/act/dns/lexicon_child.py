@@ -34,10 +34,11 @@ class Change(TypedDict):
 
 
 class Work(TypedDict):
-    """Changes for one account at a provider. `library`: lexicon's name of it; `options`: its credentials; `ttl` in seconds."""
+    """Changes for one account at a provider. `library`: lexicon's name of it; `ttl` in seconds; `secrets`: what no fault may tell."""
 
     library: str
     options: dict[str, str]
+    secrets: list[str]
     ttl: int
     changes: list[Change]
 
@@ -46,21 +47,20 @@ def main() -> None:
     """Do what the standard input asks for. What providers print goes to the standard error."""
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as answers:
         os.dup2(2, 1)
-        logging.disable(logging.CRITICAL)
         work: Work = json.load(sys.stdin.buffer)
         for fault in _faults(work):
             print(json.dumps(fault), file=answers, flush=True)
 
 
 def _faults(work: Work) -> Iterator[Fault | None]:
+    logging.disable(logging.CRITICAL)  # some modules log whole requests, credentials and all
     accounts = _Accounts(work)
-    secrets = list(work["options"].values())
     with contextlib.closing(accounts):
         for change in work["changes"]:
             try:
                 _carry_out(accounts.at(change["zone"]), change)
             except Exception as problem:  # noqa: BLE001 - whatever a provider's module raises
-                yield fault_of(problem, secrets)
+                yield fault_of(problem, work["secrets"])
             else:
                 yield None
 

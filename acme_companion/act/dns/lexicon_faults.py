@@ -71,7 +71,9 @@ def _without_answer(problem: Exception) -> tuple[str, str]:
     # By name: the child does not import what it does not need.
     kinds = {kind.__name__ for kind in type(problem).__mro__}
     if "AuthenticationError" in kinds:
-        return "sign-in", str(problem)
+        return "sign-in", " - ".join(
+            filter(None, (str(problem), _answer_behind(problem)))
+        ) or "no reason given"
     if kinds & {"ImportError", "ProviderNotAvailableError"}:
         return "missing", str(problem)
     if kinds & _UNREACHABLE:
@@ -79,6 +81,12 @@ def _without_answer(problem: Exception) -> tuple[str, str]:
     if isinstance(problem, (LookupError, TypeError, AttributeError, AssertionError, ValueError)):
         return "other", f"its answer was not understood ({type(problem).__name__}: {problem})"
     return "other", str(problem) or type(problem).__name__
+
+
+def _answer_behind(problem: Exception) -> str:
+    """The answer over which a provider's module raised something of its own."""
+    behind = problem.__cause__ or problem.__context__
+    return _told(behind)[1] if isinstance(behind, Exception) and hasattr(behind, "response") else ""
 
 
 def _innermost(problem: BaseException) -> str:
