@@ -105,6 +105,23 @@ def test_only_lineages() -> None:
     assert expected([NGINX], HOSTNAME, None, [SERVER]) == ()
 
 
+@pytest.mark.parametrize(
+    ("also_the_servers", "snis"),
+    [
+        pytest.param(("imap.example.com",), {"smtp.example.com"}, id="one that only it has"),
+        pytest.param(
+            ("imap.example.com", "smtp.example.com"), set(), id="none, when the server has them all"
+        ),
+    ],
+)
+def test_a_name_that_two_certificates_have(also_the_servers: tuple[str, ...], snis: set[str]) -> None:
+    """After SNI is switched on or off two certificates have a name until the next renewal; services may take either."""
+    server = certificate("server", HOSTNAME.text, *also_the_servers)
+    [found] = expected([POSTFIX], HOSTNAME, server, [DOMAIN])
+
+    assert {endpoint.sni for endpoint in found.by_endpoint} == {HOSTNAME.text, *snis}
+
+
 NEW = ServedCertificate(SHA["server"], b"")
 OLD = ServedCertificate(SHA["old"], b"")
 REFUSED = Unanswered("connection refused")

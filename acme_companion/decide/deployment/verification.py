@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -107,10 +107,11 @@ def expected(
     certificates belongs to the service, not to the address. `server` is None when only `lineages` are to be looked at.
     """
     found = []
+    asked_by = _asked_by(hostname, server, lineages)
     for sibling in siblings:
         how = handling(sibling, https_port)
         if how is not None and how.ports and sibling.state == "running":
-            wanted = dict(_wanted(sibling, how, hostname, server, lineages))
+            wanted = dict(_wanted(sibling, how, hostname, server, lineages, asked_by))
             if wanted or not sibling.addresses:
                 found.append(Expected(sibling, wanted))
     return tuple(found)
@@ -149,6 +150,7 @@ def _wanted(
     hostname: Name,
     server: Certificate | None,
     lineages: Sequence[Certificate],
+    asked_by: Mapping[str, str],
 ) -> Iterator[tuple[Endpoint, str]]:
     # mailcow's nginx takes only directories that do not list the hostname.
     leaves_out_hostname = sibling.service == "nginx-mailcow"
@@ -156,7 +158,7 @@ def _wanted(
         for lineage in lineages if how.sni and index == 0 else ():
             if leaves_out_hostname and hostname in lineage.names:
                 continue
-            name = _asked_by(lineage, hostname)
+            name = asked_by.get(lineage.fingerprint)
             if name is not None:
                 for port in how.ports:
                     yield (
@@ -171,12 +173,22 @@ def _wanted(
                 )
 
 
-def _asked_by(lineage: Certificate, hostname: Name) -> str | None:
-    """The SNI name by which a lineage is asked for; None when it has no name but the hostname."""
-    exact = next((name.text for name in lineage.names if not name.is_wildcard and name != hostname), None)
-    if exact is not None:
-        return exact
-    return next((f"{_MADE_UP}.{name.host}" for name in lineage.names if name.is_wildcard), None)
+def _asked_by(hostname: Name, server: Certificate | None, lineages: Sequence[Certificate]) -> dict[str, str]:
+    """The SNI name by which each lineage is asked for, by its fingerprint: one that no other of these certificates has.
+
+    While a name moves from one certificate to another, both have it until the next renewal, and services differ in which of them
+    they take: either is right. A lineage without any name of its own is not asked for.
+    """
+    certificates = {one.fingerprint: one for one in (*((server,) if server else ()), *lineages)}
+    times = Counter(name for one in certificates.values() for name in one.names)
+    found = {}
+    for one in lineages:
+        own = [name for name in one.names if name != hostname and times[name] == 1]
+        exact = (name.text for name in own if not name.is_wildcard and not name.is_address)
+        made_up = (f"{_MADE_UP}.{name.host}" for name in own if name.is_wildcard)
+        if name := next(exact, None) or next(made_up, None):
+            found[one.fingerprint] = name
+    return found
 
 
 def _reasons(silent: Mapping[Endpoint, str]) -> str:
