@@ -131,11 +131,12 @@ class _Asked:
         return f"{' or '.join(self.identities) or 'the CA'}{account}{by}"
 
     def record(self, tag: str, relevant: list[CaaRecord]) -> str:
-        """The record that would let us, bound to our account where the present one binds it to an account."""
+        """The record that would let us, bound to our account and our challenge type where the present ones bind to such."""
         identity = self.identities[0] if self.identities else "the CA's domain"
-        bound = any(tag == "accounturi" for record in relevant for tag, _ in _parse(record.value)[1])
-        account = f"; accounturi={self.account_uri}" if bound and self.account_uri else ""
-        return f'0 {tag} "{identity}{account}"'
+        bound = {parameter for record in relevant for parameter, _ in _parse(record.value)[1]}
+        account = f"; accounturi={self.account_uri}" if "accounturi" in bound and self.account_uri else ""
+        method = f"; validationmethods={self.method}" if "validationmethods" in bound else ""
+        return f'0 {tag} "{identity}{account}{method}"'
 
 
 def _parse(value: str) -> tuple[str, list[tuple[str, str]]]:

@@ -49,6 +49,8 @@ def issue(*values: str) -> CaaLook:
         pytest.param(
             look((128, "tbs", "x"), (0, "issue", "letsencrypt.org")), HOST, False, id="even beside one for our CA"
         ),
+        pytest.param(look((128, "issuevmc", ";")), HOST, False, id="a critical tag that CAs for TLS do not know"),
+        pytest.param(look((0, "issuevmc", ";")), HOST, True, id="a mark certificate's restriction is not ours (C-3)"),
         pytest.param(look((0, "tbs", "x")), HOST, True, id="an unknown tag that is not critical"),
         pytest.param(look((128, "issue", "letsencrypt.org")), HOST, True, id="a known critical tag"),
         pytest.param(look((1, "tbs", "x")), HOST, False, id="flag 1 is meant as critical (Let's Encrypt)"),
@@ -128,6 +130,14 @@ def test_the_challenge_type_is_told() -> None:
             f"letsencrypt.org for the account {OURS} by http-01: publish example.org CAA 0 issue "
             f'"letsencrypt.org; accounturi={OURS}" beside it, or remove it',
             id="another account: the record to publish names ours",
+        ),
+        pytest.param(
+            issue(f"letsencrypt.org; accounturi={OURS}; validationmethods=dns-01"),
+            HOST,
+            f"CAA at example.org has 0 issue 'letsencrypt.org; accounturi={OURS}; validationmethods=dns-0…', which does not allow "
+            f"letsencrypt.org for the account {OURS} by http-01: publish example.org CAA 0 issue "
+            f'"letsencrypt.org; accounturi={OURS}; validationmethods=http-01" beside it, or remove it',
+            id="another challenge type: the record to publish names ours",
         ),
         pytest.param(
             look((0, "issuewild", ";")),
