@@ -16,7 +16,16 @@ if TYPE_CHECKING:
     from acme_companion.decide.facts import Endpoint, NameFacts, OwnAddresses, ServedByEndpoint, Sibling
     from acme_companion.decide.memory import Authority
     from acme_companion.decide.names import Name
-    from acme_companion.ports import CertificateAuthority, Issued, ProbeFile, Responder, Siblings, World
+    from acme_companion.decide.settings import Ca
+    from acme_companion.ports import (
+        CertificateAuthority,
+        Issued,
+        Journal,
+        ProbeFile,
+        Siblings,
+        Solving,
+        World,
+    )
     from demo.telling import Teller
 
 LOOKING, ISSUING, RESTARTING, VERIFYING = "looking at names", "issuing", "restarting services", "verifying"
@@ -67,11 +76,16 @@ class _Authority:
         return await self.inner.knowledge()
 
     async def issue(
-        self, names: Sequence[Name], required: Collection[Name], key_pem: bytes, replaces: str
+        self,
+        names: Sequence[Name],
+        required: Collection[Name],
+        key_pem: bytes,
+        replaces: str,
+        journal: Journal | None = None,
     ) -> Issued:
         began = time.monotonic()
         try:
-            return await self.inner.issue(names, required, key_pem, replaces)
+            return await self.inner.issue(names, required, key_pem, replaces, journal)
         finally:
             self.watch.orders[names[0].text] = time.monotonic() - began
 
@@ -89,11 +103,11 @@ def watched(world: World, teller: Teller, watch: Watch) -> World:
 
     @asynccontextmanager
     async def authority(
-        known: Authority, account_key: bytes, responder: Responder
+        ca: Ca, known: Authority, account_key: bytes, solving: Solving
     ) -> AsyncIterator[CertificateAuthority]:
         teller.now("asking the CA: account, orders, challenges, certificates")
         with watch.timing(ISSUING):
-            async with world.authority(known, account_key, responder) as inner:
+            async with world.authority(ca, known, account_key, solving) as inner:
                 yield _Authority(inner, watch)
 
     async def served(endpoints: Iterable[Endpoint]) -> ServedByEndpoint:

@@ -50,7 +50,10 @@ async def test_questions_to_the_ca_go_through_the_proxy(tmp_path: Path, monkeypa
         monkeypatch.delenv("NO_PROXY", raising=False)
         proxies._proxy.cache_clear()
         async with open_world(settings, RememberingLog()) as world:
-            told = [await world.directory(), await world.renewal_advice("https://ari.example/renewal/x.y")]
+            told = [
+                await world.directory(settings.ca),
+                await world.renewal_advice("https://ari.example/renewal/x.y"),
+            ]
     proxies._proxy.cache_clear()
 
     assert heard == ["CONNECT ca.example:443 HTTP/1.1", "CONNECT ari.example:443 HTTP/1.1"]

@@ -7,7 +7,6 @@ import os
 import subprocess
 import threading
 from contextlib import contextmanager
-from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
@@ -118,6 +117,10 @@ def served(directory: Path, port: int) -> Iterator[None]:
         server.server_close()
 
 
+def _run(command: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(command, env=environment, capture_output=True, check=False, timeout=60)
+
+
 @pytest.mark.parametrize("origin", ["mailcow", "ours"])
 async def test_acme_tiny_goes_on(stack: Stack, tmp_path: Path, origin: str):
     """With our volume mailcow's container finds its account and orders by the CSR that lies there, for the same key.
@@ -136,8 +139,7 @@ async def test_acme_tiny_goes_on(stack: Stack, tmp_path: Path, origin: str):
     command += ["--directory-url", stack.proxy.directory_url]
     environment = {**os.environ, "SSL_CERT_FILE": str(stack.proxy.ca_bundle)}
     with served(webroot, stack.ca.http_port):
-        run = partial(subprocess.run, command, env=environment, capture_output=True, check=False, timeout=60)
-        done = await asyncio.to_thread(run)
+        done = await asyncio.to_thread(_run, command, environment)
 
     assert done.returncode == 0, done.stderr
     made = Pair((stack.volume / "acme/key.pem").read_bytes(), done.stdout).certificate()
