@@ -19,6 +19,7 @@ from acme_companion.decide.settings import KeyType
 from acme_companion.problems import Damaged
 from tests.act.store_parts import (
     DIRECTORY_URL,
+    HOST,
     KEY,
     NOW,
     OTHER_KEY,
@@ -41,7 +42,13 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(
     ("kind", "size"),
-    [(KeyType.RSA2048, 2048), (KeyType.RSA4096, 4096), (KeyType.EC256, 256), (KeyType.EC384, 384)],
+    [
+        (KeyType.RSA2048, 2048),
+        (KeyType.RSA3072, 3072),
+        (KeyType.RSA4096, 4096),
+        (KeyType.EC256, 256),
+        (KeyType.EC384, 384),
+    ],
 )
 def test_the_shared_key_is_made_once(root: Path, kind: KeyType, size: int) -> None:
     """A new key has the kind that was asked for, is private, and stays."""
@@ -82,6 +89,21 @@ def test_keys_of_mailcow_are_kept(root: Path, form: str) -> None:
     with store.lock():
         assert store.account_key(DIRECTORY_URL) == (root / "acme" / "account.pem").read_bytes()
         assert store.certificate_key() == (root / "acme" / "key.pem").read_bytes()
+
+
+def test_parameters_before_the_key(root: Path) -> None:
+    """`openssl ecparam -genkey` writes EC parameters first (FAULTS S20): such a key is used as it is."""
+    store = volume(root)
+    (root / "acme").mkdir()
+    path = root / "acme" / "key.pem"
+    command = ["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-out", path]
+    subprocess.run(command, check=True, capture_output=True)
+    made = path.read_bytes()
+    assert made.startswith(b"-----BEGIN EC PARAMETERS-----")
+    with store.lock():
+        assert store.certificate_key() == made
+        store.bootstrap(HOST, NOW)
+        assert store.read().server is not None
 
 
 ENCRYPTED = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret"))
