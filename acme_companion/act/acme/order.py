@@ -115,12 +115,10 @@ class Orders:
             # Whether our answers arrived shows only now, and none may be sent twice (section 7.5.1).
             await self.clock.sleep(VALIDATED_WITHIN - waited)
             order = await self._looked_up(known, names)
-        try:
-            return await self._through(self._course(names, csr_der, order, written, resumed=True))
-        except Refused as problem:
-            if order.status == "invalid":
-                raise _Gone(str(problem)) from None
-            raise
+        if order.status == "invalid":
+            # Whoever was stopped took its files away, or did not answer: a name that failed over it is not to blame.
+            raise _Gone("a validation failed while nobody was there for it, or it ran out")
+        return await self._through(self._course(names, csr_der, order, written, resumed=True))
 
     async def _looked_up(self, known: OpenOrder, names: Sequence[Name]) -> Order:
         try:

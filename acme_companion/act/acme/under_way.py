@@ -207,13 +207,12 @@ class UnderWay:
                 return
 
 
-def failed(
-    authorizations: Iterable[Authorization], names: Sequence[Name]
-) -> dict[Name, str | ProblemDocument]:
-    """The names whose authorization is invalid, each with what the CA said of it, or our own sentence."""
+def failed(authorizations: Iterable[Authorization], names: Sequence[Name]) -> dict[Name, ProblemDocument]:
+    """The names whose authorization is invalid, each with what the CA said of it; one that says nothing failed as well."""
     by_text = {identifier_of(name): name for name in names}
     return {
-        by_text[one.name]: one.error or f"the CA says that its authorization is {one.status}"
+        by_text[one.name]: one.error
+        or ProblemDocument("", f"the CA says that its authorization is {one.status}")
         for one in authorizations
         if one.status == "invalid"
     }
