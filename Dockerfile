@@ -13,12 +13,19 @@ RUN python3 -m venv --without-pip /opt/acme-companion \
 COPY pyproject.toml README.md LICENSE ./
 COPY acme_companion acme_companion
 # Without isolation: the build uses what the lock file names, and downloads nothing by itself.
+# Of what DNS providers need the image keeps little: of AWS's interfaces Route 53's, no reader of YAML in C, and no second
+# copy as byte code of what runs now and then in a process of its own.
 RUN /opt/build/bin/python -c "from setuptools.build_meta import build_wheel; print(build_wheel('.'))" \
     && python3 -m pip --python /opt/acme-companion/bin/python install --no-cache-dir --no-compile --no-deps --no-index ./*.whl \
     && cd /opt/acme-companion \
     && find bin -type f ! -name acme-companion -delete \
     && find lib -type d -name tests -prune -exec rm -r {} + \
-    && bin/python -m compileall -q --invalidation-mode unchecked-hash lib
+    && find lib -regex '.*/botocore/data/[^/]*' -type d ! -name route53 ! -name sts -prune -exec rm -r {} + \
+    && find lib \( -path '*/boto3/data' -o -path '*/boto3/examples' -o -path '*.dist-info/sboms' \) -prune -exec rm -r {} + \
+    && find lib -name '_yaml*.so' -delete \
+    && bin/python -m compileall -q --invalidation-mode unchecked-hash lib \
+    && find lib -regex '.*/\(botocore\|boto3\|s3transfer\|jmespath\|dateutil\|bs4\|soupsieve\|lexicon/_private\)/.*' \
+        -name __pycache__ -prune -exec rm -r {} +
 
 FROM ${BASE_IMAGE}
 COPY --from=build /opt/acme-companion /opt/acme-companion

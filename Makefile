@@ -25,8 +25,8 @@ bench: $(VENV)/.ready
 	$(PY) -m benchmarks
 
 lock:
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header -q pyproject.toml -o requirements.lock
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header -q --extra dev pyproject.toml -o requirements-dev.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header -q --extra dns pyproject.toml -o requirements.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header -q --extra dev --extra dns pyproject.toml -o requirements-dev.lock
 	echo 'setuptools>=77' | uv pip compile --universal --python-version 3.11 --generate-hashes --no-header -q - -o requirements-build.lock
 
 $(VENV)/.ready: requirements-dev.lock

@@ -100,10 +100,10 @@ def test_what_is_in_it(engine: Engine) -> None:
 
 
 def test_it_is_small(engine: Engine) -> None:
-    """What we add to the base image stays below 50 MB; most of it is cryptography's OpenSSL (14 MB) and aiohttp."""
+    """What we add to the base image stays below 60 MB: cryptography's OpenSSL (14 MB), aiohttp, and what DNS providers need (9 MB)."""
     sizes = [int(engine.docker("image", "inspect", "--format", "{{.Size}}", one)) for one in (IMAGE, BASE)]
 
-    assert sizes[0] - sizes[1] < 50_000_000
+    assert sizes[0] - sizes[1] < 60_000_000
 
 
 @pytest.mark.parametrize(
