@@ -57,7 +57,9 @@ def main() -> int:
         return run(["docker", "exec", container(), "acme-companion", "caa", *options])
     key = Path(arguments.account_key)
     if not key.is_file():
-        fail(f"{key}: there is no such file", code=2)
+        fail(
+            f"{key}: there is no such file; without --account-key the container finds its key itself", code=2
+        )
     if python := local_python():
         found = env_file()
         settings = ["--env-file", str(found)] if found else []

@@ -118,6 +118,14 @@ async def test_binding_that_was_used_before(bound_ca: Pebble) -> None:
     assert MAC_KEY not in str(refused)
 
 
+async def test_binding_that_the_directory_does_not_tell_of(proxy: AcmeProxy) -> None:
+    """Some CAs say so only when an account is asked for."""
+    proxy.on(
+        ACCOUNTS, problem(400, "accountDoesNotExist"), problem(403, "externalAccountRequired", "eab, please")
+    )
+    assert "set ACME_EAB_KID and ACME_EAB_HMAC_KEY" in str(await stopped(proxy, account_key=new_key()))
+
+
 async def test_ca_with_trouble_is_no_refusal(proxy: AcmeProxy) -> None:
     """It is asked again as after every trouble."""
     proxy.on(ACCOUNTS, *[problem(429, "rateLimited", "too many registrations", {"Retry-After": "3600"})] * 2)

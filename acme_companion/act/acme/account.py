@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from acme_companion.ports import Clock, Log
 
 DEAD = frozenset({"deactivated", "revoked"})
+NEEDS_BINDING = (
+    "the CA registers only accounts that are bound to an account at its own site (external account "
+    "binding, RFC 8555 section 7.3.4): set ACME_EAB_KID and ACME_EAB_HMAC_KEY to what it shows there"
+)
 
 
 class Account:
@@ -142,10 +146,7 @@ class Account:
     async def _register(self, directory: Directory) -> str:
         external = self._ca.external_account
         if directory.external_account_required and not external:
-            raise self.stopped(
-                "the CA registers only accounts that are bound to an account at its own site (external account "
-                "binding, RFC 8555 section 7.3.4): set ACME_EAB_KID and ACME_EAB_HMAC_KEY to what it shows there"
-            )
+            raise self.stopped(NEEDS_BINDING)
         new = messages.NewRegistration(contact=self._contact, terms_of_service_agreed=True).to_json()
         if external:
             new |= {"externalAccountBinding": self._key.bound_to(external, directory.new_account)}
@@ -153,7 +154,11 @@ class Account:
             answer = await self._network.post(directory.new_account, new, by_key=True)
         except Declined as declined:
             problem = declined.as_problem(self._clock.now())
-            if not external or not isinstance(problem, Refused):
+            if not isinstance(problem, Refused):
+                raise
+            if declined.kind == "externalAccountRequired" and not external:
+                raise self.stopped(NEEDS_BINDING) from None
+            if not external:
                 raise
             raise self.stopped(
                 f"the CA refused to register an account for the key id {legible(external.key_id, 60)}: {problem}; "
