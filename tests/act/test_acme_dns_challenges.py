@@ -55,7 +55,7 @@ def secondary(bind: Bind) -> Iterator[Bind]:
 
 @pytest.fixture(scope="module")
 def pebble(bind: Bind) -> Iterator[Pebble]:
-    with Pebble(dns_server=bind.server, retry_after=(0, 0)) as running:
+    with Pebble(dns_server=bind.dns_address, retry_after=(0, 0)) as running:
         yield running
 
 

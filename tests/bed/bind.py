@@ -92,7 +92,7 @@ class Bind:
         self._process: Process | None = None
 
     @property
-    def server(self) -> str:
+    def dns_address(self) -> str:
         """As `RESOLVERS` and Pebble's `-dnsserver` take it."""
         return str(HostPort(self.address, self.port))
 
@@ -176,7 +176,7 @@ class Bind:
             command = [named, "-g", "-n", "1", "-c", str(folder / "named.conf")]
             self._process = Process(command, folder / "log", folder=folder)
             try:
-                self._process.wait_until(self._answers, f"answers at {self.server}")
+                self._process.wait_until(self._answers, f"answers at {self.dns_address}")
             except StartFailedError as problem:
                 self._process.stop()
                 if attempt == ATTEMPTS or wanted or "address in use" not in str(problem):

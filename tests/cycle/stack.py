@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from acme_companion.decide.memory import Held
     from acme_companion.decide.pair import Certificate
     from acme_companion.decide.report import Report
+    from acme_companion.decide.settings import Settings
     from acme_companion.ports import Siblings, World
     from tests.act.acme_proxy import AcmeProxy, Seen
     from tests.bed.challtest import ChallengeTestServer
@@ -101,7 +102,7 @@ class Stack:
 
     async def cycle(self, more: Mapping[str, str] = {}, *, force: bool = False, **changes: str) -> Report:
         """One cycle in this process; `more` and `changes` are settings for this one only."""
-        settings = read({**self.environment, **more, **changes})
+        settings = self.settings({**self.environment, **more, **changes})
         async with open_world(settings, self.log) as opened:
             world: World = replace(opened, clock=self.clock, dice=FixedDice())
             if self.siblings:
@@ -110,6 +111,9 @@ class Stack:
                 report = await once(settings, world, force=force)
             tell(report, world)
         return report
+
+    def settings(self, environment: Mapping[str, str]) -> Settings:
+        return read(environment)
 
     async def held(self) -> Held:
         async with open_world(read(self.environment), self.log) as world:
