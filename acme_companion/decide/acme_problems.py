@@ -19,6 +19,7 @@ _SINGLES_OUT_NAMES = frozenset({"caa", "dns", "dnssec", "rejectedIdentifier", "u
 """Kinds whose `detail` may name the identifier it is about where a CA sends no subproblems."""
 _BEFORE_VALIDATION = frozenset({"malformed", "rejectedIdentifier", "unsupportedIdentifier", "rateLimited"})
 
+_CREDENTIALS = re.compile(r"[^\s'\"]*@")
 _MOST_SEARCHED = 10_000  # characters
 _URL = re.compile(r"https://[!#-;=?-Z_a-z~\[\]@&+%]+")
 
@@ -38,6 +39,11 @@ def legible(text: str, most: int = _MOST_SHOWN) -> str:
     line = " ".join(text[: 4 * most].split())
     safe = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line[: most + 1])
     return f"{safe[:most]}…" if len(safe) > most or len(text) > 4 * most else safe
+
+
+def without_credentials(text: str) -> str:
+    """The text of an error without what stands before an @: that of a proxy's URL holds its password."""
+    return _CREDENTIALS.sub("", text)
 
 
 def hint(kind: str) -> str:

@@ -8,6 +8,7 @@ import ssl
 
 import aiohttp
 
+from acme_companion.decide.acme_problems import without_credentials
 from acme_companion.decide.names import quoted
 
 
@@ -23,7 +24,9 @@ def reason_of(problem: Exception) -> str:
         return os.strerror(inner.errno)
     if isinstance(inner, OSError) and inner.strerror:
         return inner.strerror
-    return quoted(str(inner) or type(inner).__name__)
+    if isinstance(inner, aiohttp.ClientResponseError):
+        return f"HTTP status {inner.status}: {quoted(inner.message)}"
+    return quoted(without_credentials(str(inner)) or type(inner).__name__)
 
 
 def _innermost(problem: Exception) -> Exception:

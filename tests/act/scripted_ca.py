@@ -242,7 +242,7 @@ async def scripted_ca(mould: Mould | None = None, *, strict: bool = True) -> Asy
     """The CA, running. At the end of a `strict` one the client must not have broken any rule."""
     authority = trustme.CA()
     serving = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert(LOOPBACK, "localhost").configure_cert(serving)
+    authority.issue_cert(LOOPBACK, "localhost", "ca.test").configure_cert(serving)
     with tempfile.TemporaryDirectory() as folder:
         bundle = Path(folder, "scripted-ca.pem")
         authority.cert_pem.write_to_path(bundle)

@@ -18,7 +18,7 @@ from acme_companion.act.acme.answer import Answer, Declined
 from acme_companion.act.acme.pacing import Nonces, Pace
 from acme_companion.act.acme.proxies import proxy_for
 from acme_companion.decide.acme_answers import NotAnAcmeAnswer, acme_url, retry_after
-from acme_companion.decide.acme_problems import legible
+from acme_companion.decide.acme_problems import legible, without_credentials
 from acme_companion.problems import NotYet
 
 if TYPE_CHECKING:
@@ -180,7 +180,12 @@ class Network:
                 f"({legible(str(problem.certificate_error), 200)}): is this host's clock right ({self._clock.now():%Y-%m-%d %H:%M} UTC), "
                 "and does the CA bundle hold the CA's own root?"
             )
-        why = legible(str(problem), 200) or type(problem).__name__
+        why = _reason(problem)
+        if proxy := proxy_for(url):
+            shown = legible(without_credentials(proxy), 100)
+            return Unavailable(
+                f"{url}: the CA was not reached through the proxy {shown} ({why})", self._clock
+            )
         return Unavailable(f"{url}: the CA was not reached ({why})", self._clock)
 
 
@@ -204,6 +209,14 @@ def trust_in(ca_bundle: str | None) -> ssl.SSLContext:
         raise NotYet(f"the CA bundle {ca_bundle} cannot be used: {problem}") from None
     trust.minimum_version = ssl.TLSVersion.TLSv1_2
     return trust
+
+
+def _reason(problem: Exception) -> str:
+    if isinstance(problem, aiohttp.ClientResponseError):
+        return f"HTTP status {problem.status}: {legible(problem.message, 150)}"
+    if isinstance(problem, aiohttp.ClientConnectorError):
+        problem = problem.os_error  # aiohttp's own text holds the context of TLS, which tells nobody anything
+    return legible(without_credentials(str(problem)), 200) or type(problem).__name__
 
 
 def _pause(state: RetryCallState) -> float:
