@@ -94,15 +94,23 @@ def _check_names(leaf: x509.Certificate, names: Collection[Name]) -> None:
         entries = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         raise ChainRefused("it has no subjectAltName") from None
-    has = {
-        entry.value.lower() if isinstance(entry, x509.DNSName) else f"{type(entry).__name__} entry"
-        for entry in entries
-    }
+    has = {_told(entry) for entry in entries}
     wanted = {name.text for name in names}
     if missing := wanted - has:
         raise ChainRefused(f"it lacks {_listed(missing)}")
     if extra := has - wanted:
         raise ChainRefused(f"it also names {_listed(extra)}, which was not ordered")
+
+
+def _told(entry: x509.GeneralName) -> str:
+    """A name or an IP address as it is ordered; of anything else the kind."""
+    match entry:
+        case x509.DNSName():
+            return entry.value.lower()
+        case x509.IPAddress():
+            return str(entry.value)
+        case _:
+            return f"{type(entry).__name__} entry"
 
 
 def _check_purpose(leaf: x509.Certificate) -> None:

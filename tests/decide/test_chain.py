@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 
 import pytest
 from cryptography import x509
@@ -251,3 +252,22 @@ def test_nearly_a_certificate(chain: bytes, said: str) -> None:
     assert str(refused.value).startswith(said)
     with suppress(NotAPair):
         certificate_of(leaf_of(chain))
+
+
+@pytest.mark.parametrize(
+    ("ordered", "refused"),
+    [
+        pytest.param("2620:fe::9", "", id="the address that was ordered"),
+        pytest.param("2620:fe::1", "it lacks 2620:fe::1", id="another address"),
+    ],
+)
+def test_a_certificate_for_an_address(ordered, refused):
+    """RFC 8738: an IP address stands in the certificate as such, and counts like a name."""
+    entries = x509.SubjectAlternativeName(
+        [x509.DNSName("mail.example.org"), x509.IPAddress(ip_address("2620:fe::9"))]
+    )
+    chain = pem(certificate("leaf", OURS, "above", ABOVE, entries), INTERMEDIATE)
+    wanted = (Name("mail.example.org"), Name.parse_address(ordered))
+
+    with pytest.raises(ChainRefused, match=refused) if refused else nullcontext():
+        check(chain, wanted, spki_of(OURS.public_key()), NOW)
