@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from acme import messages
@@ -13,6 +14,8 @@ from acme_companion.decide.memory import Stop
 from acme_companion.problems import AccountStopped, Refused
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from acme_companion.act.acme.answer import Answer
     from acme_companion.act.acme.network import Network
     from acme_companion.act.acme.signing import AccountKey
@@ -51,21 +54,15 @@ class Account:
 
         A remembered account costs no request unless key or contact changed. Raises `AccountStopped`, `NotYet`, `Declined`.
         """
-        try:
+        with self._final_is_final():
             await self._sign_in(directory)
-        except Declined as declined:
-            problem = declined.as_problem(self._clock.now())
-            raise self.stopped(str(problem)) if isinstance(problem, Refused) else declined from None
 
     async def replace(self, directory: Directory, lost: str) -> None:
         """The CA does not know the account `lost` any more: have another one, and say so. Raises as `sign_in`."""
         if self._network.account_url != lost:
             return  # another order noticed first
-        try:
+        with self._final_is_final():
             await self._find_or_register(directory, lost)
-        except Declined as declined:
-            problem = declined.as_problem(self._clock.now())
-            raise self.stopped(str(problem)) if isinstance(problem, Refused) else declined from None
         self._warn(f"the CA no longer knows our account {lost}")
 
     async def fault(self, declined: Declined) -> AccountStopped | None:
@@ -86,6 +83,15 @@ class Account:
     def stopped(self, because: str) -> AccountStopped:
         """The CA will have nothing of this account: not asked again until something changes."""
         return self._as_problem(Stop(because, self._clock.now(), self._circumstances))
+
+    @contextmanager
+    def _final_is_final(self) -> Iterator[None]:
+        """What waiting does not help stops the account; anything else is passed on."""
+        try:
+            yield
+        except Declined as declined:
+            problem = declined.as_problem(self._clock.now())
+            raise self.stopped(str(problem)) if isinstance(problem, Refused) else declined from None
 
     def _as_problem(self, stop: Stop) -> AccountStopped:
         text = (
