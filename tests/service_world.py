@@ -135,7 +135,7 @@ class FakeWorld:
     def responding(self) -> AbstractAsyncContextManager[Responder]:
         raise NotYet("nothing can be shown")
 
-    async def directory(self) -> Unanswered:
+    async def directory(self, ca: object) -> Unanswered:
         return Unanswered("nobody is asked")
 
     @asynccontextmanager

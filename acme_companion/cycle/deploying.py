@@ -9,7 +9,12 @@ from acme_companion.cycle.attempt import Attempt, to_verify
 from acme_companion.cycle.progress import remember_now
 from acme_companion.decide.deployment import Change
 from acme_companion.decide.report import DeploymentReport
-from acme_companion.decide.schedule import AFTER_A_ROLL_BACK, AFTER_MORE_ROLL_BACKS, one_more
+from acme_companion.decide.schedule import (
+    AFTER_A_ROLL_BACK,
+    AFTER_MORE_ROLL_BACKS,
+    DEPLOY_AGAIN_AFTER,
+    one_more,
+)
 from acme_companion.decide.steps import DEPLOYMENT
 from acme_companion.problems import Problem
 
@@ -98,7 +103,8 @@ def _succeeded(memory: Memory) -> Memory:
 
 
 def _failed(memory: Memory, world: World, attempt: Attempt, because: str) -> Memory:
-    failures = one_more(memory.lineage_failures.get(DEPLOYMENT), world.clock.now(), because)
+    before = memory.lineage_failures.get(DEPLOYMENT)
+    failures = one_more(before, world.clock.now(), because, table=DEPLOY_AGAIN_AFTER)
     return replace(
         memory,
         touched=tuple(dict.fromkeys((*memory.touched, *attempt.touched()))),

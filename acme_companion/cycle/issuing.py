@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from acme_companion.cycle.account import account_key
+from acme_companion.cycle.authorities import Authorities, rehearse
 from acme_companion.cycle.journal import LineageJournal
 from acme_companion.cycle.progress import Fault, IssuedAll, Progress, remember_now
-from acme_companion.decide.memory import Authority
-from acme_companion.problems import NameRefusals, Problem
+from acme_companion.decide.limits.counting import paused
+from acme_companion.decide.limits.remembering import ca_of
+from acme_companion.problems import NameRefusals, NotYet, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from acme_companion.decide.acme_problems import ProblemDocument
     from acme_companion.decide.memory import Memory
     from acme_companion.decide.names import Name
     from acme_companion.decide.open_orders import OpenOrder
-    from acme_companion.decide.settings import Settings
+    from acme_companion.decide.settings import Ca, Settings
     from acme_companion.decide.steps import Issue, Plan
     from acme_companion.ports import CertificateAuthority, Issued, Journal, World
 
@@ -37,52 +39,80 @@ async def issue(
     """
     if not plan.issues:
         return IssuedAll(memory)
+    progress = Progress(settings, world, memory)
+    names = {name for step in plan.issues for name in step.lineage.names}
     try:
         # A full disk must not cost a certificate.
         world.store.write_probe()
-        key = await account_key(settings.ca, world)
-        known = memory.authorities.get(settings.ca.directory_url, Authority())
-        names = {name for step in plan.issues for name in step.lineage.names}
-        async with (
-            world.solving(names) as solving,
-            world.authority(settings.ca, known, key, solving) as ca,
-        ):
+        async with world.solving(names) as solving, AsyncExitStack() as opened:
+            cas = Authorities(world, memory, solving, opened)
             # A new RSA key takes a second: made beside the questions to the CA, never before them.
-            knowledge, key_pem = await asyncio.gather(
-                ca.knowledge(), asyncio.to_thread(world.store.certificate_key, memory.compromised)
+            steps, key_pem = await asyncio.gather(
+                _signed_in(settings, plan, cas, progress),
+                asyncio.to_thread(world.store.certificate_key, memory.compromised),
             )
-            memory = _knowing(settings, memory, knowledge)
-            progress = Progress(settings, world, memory)
-            steps = {
+            progress.knows(await cas.learnt(progress.memory))
+            journals = {
                 step: LineageJournal(world.store, step.lineage.directory, orders.get(step.lineage.directory))
-                for step in plan.issues
+                for step in steps
                 if progress.can_be_put_in_place(step)
             }
-            issued = await _all(world, steps, progress, ca, key_pem)
+            stage = await _stage(settings, world, list(journals), cas)
+            progress.begin(journals, orders)
+            await _all(journals, _Shared(settings, world, cas, progress, key_pem, stage))
             # An account that the CA had lost was replaced on the way.
-            issued = replace(issued, memory=_knowing(settings, issued.memory, await ca.knowledge()))
+            progress.knows(await cas.learnt(progress.memory))
             # Whoever is stopped over the siblings, which may take minutes, has fulfilled the wish and keeps the waits.
-            remember_now(world, issued.memory)
-            return issued
+            remember_now(world, progress.memory)
     except Problem as problem:
-        failed = Progress(settings, world, memory)
-        for step in plan.issues:
-            failed.note_failure(step, problem)
-        return failed.result()
+        for step in progress.open_of(plan.issues):
+            progress.note_failure(step, problem)
+    return progress.result()
 
 
-def _knowing(settings: Settings, memory: Memory, knowledge: Authority) -> Memory:
-    return replace(memory, authorities={**memory.authorities, settings.ca.directory_url: knowledge})
+async def _signed_in(settings: Settings, plan: Plan, cas: Authorities, progress: Progress) -> list[Issue]:
+    """The steps whose CA can be asked. The others fail now, and have cost nothing."""
+    by_ca: dict[Ca, list[Issue]] = {}
+    for step in plan.issues:
+        by_ca.setdefault(ca_of(settings, step), []).append(step)
+    problems = await asyncio.gather(*(cas.sign_in(ca) for ca in by_ca))
+    for steps, problem in zip(by_ca.values(), problems, strict=True):
+        if problem:
+            progress.take(dict.fromkeys(steps, problem), b"")
+    return [
+        step for steps, problem in zip(by_ca.values(), problems, strict=True) if not problem for step in steps
+    ]
 
 
-async def _all(
-    world: World,
-    steps: Mapping[Issue, Journal],
-    progress: Progress,
-    ca: CertificateAuthority,
-    key_pem: bytes,
-) -> IssuedAll:
-    tasks = {asyncio.create_task(_one(step, ca, key_pem, journal)): step for step, journal in steps.items()}
+async def _stage(
+    settings: Settings, world: World, steps: Sequence[Issue], cas: Authorities
+) -> CertificateAuthority | None:
+    """The staging directory, if there is something to rehearse and it lets us in."""
+    ca = settings.rehearsal_ca
+    if ca is None or not any(step.rehearse for step in steps):
+        return None
+    problem = await cas.sign_in(ca)
+    if problem is None:
+        return cas.session(ca)
+    # Nobody may be left without a certificate because a place for trying is closed.
+    world.log.warning(f"no rehearsal, the CA is asked without it: {problem}")
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """What all orders of a cycle share. `stage`: where to rehearse, None when there is nothing to or no way."""
+
+    settings: Settings
+    world: World
+    cas: Authorities
+    progress: Progress
+    key_pem: bytes
+    stage: CertificateAuthority | None
+
+
+async def _all(steps: Mapping[Issue, Journal], shared: _Shared) -> None:
+    tasks = {asyncio.create_task(_one(step, journal, shared)): step for step, journal in steps.items()}
     waiting = set(tasks)
     try:
         while waiting:
@@ -91,41 +121,83 @@ async def _all(
             await asyncio.wait(waiting, timeout=GATHER_FOR)
             ready = {task for task in waiting if task.done()}
             waiting -= ready
-            progress.take({tasks[task]: task.result() for task in ready}, key_pem)
+            shared.progress.take({tasks[task]: task.result() for task in ready}, shared.key_pem)
             if len(tasks) > 1:
                 done = len(tasks) - len(waiting)
-                world.log.info(f"{done} of {len(tasks)} certificates are through at the CA")
+                shared.world.log.info(f"{done} of {len(tasks)} certificates are through at the CA")
     finally:
         for task in waiting:
             task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
-    return progress.result()
 
 
-async def _one(step: Issue, ca: CertificateAuthority, key_pem: bytes, journal: Journal) -> Issued | Problem:
-    required = step.lineage.names[:1] if step.lineage.server else ()
-    names, new = step.lineage.names, step.only_for
-    refused: dict[Name, str] = {}
-    documents: dict[Name, ProblemDocument] = {}
+async def _one(step: Issue, journal: Journal, shared: _Shared) -> Issued | Problem:
+    left = _Left(step, step.lineage.names, step.only_for, {}, {})
     try:
-        while True:  # each time with one new name less, at least
+        if step.rehearse and shared.stage is not None:
+            refused, worked = await rehearse(step, shared.stage, shared.key_pem, shared.world)
+            shared.progress.note_rehearsed(worked)
+            left = left.without(NameRefusals("the staging directory refused names", refused))
+        ca = shared.cas.session(ca_of(shared.settings, step))
+        while True:  # each time with one name less, at least
             try:
                 # Required, or the CA would do without it, and deliver again what is there already.
-                issued = await ca.issue(names, (*required, *new), key_pem, step.replaces, journal)
+                issued = await ca.issue(
+                    left.names, (*left.required, *left.new), shared.key_pem, step.replaces, journal
+                )
             except NameRefusals as problem:
-                refused |= problem.by_name
-                documents |= problem.documents
-                names = tuple(name for name in names if name not in refused)
-                new = tuple(name for name in new if name not in refused)
-                if not new or any(name in refused for name in required):
-                    raise NameRefusals(str(problem), refused, documents) from None
+                if not left.new:
+                    raise NameRefusals(
+                        str(problem),
+                        {**left.refused, **problem.by_name},
+                        {**left.documents, **problem.documents},
+                    ) from None
+                left = left.without(problem)
+            except NotYet as problem:
+                left = left.without(_paused(problem, left))
             else:
                 return replace(
                     issued,
-                    left_out={**refused, **issued.left_out},
-                    documents={**documents, **issued.documents},
+                    left_out={**left.refused, **issued.left_out},
+                    documents={**left.documents, **issued.documents},
                 )
     except Problem as problem:
         return problem
     except Exception as fault:  # noqa: BLE001 - one certificate with a fault of ours must not cost the others theirs
         return Fault(fault)
+
+
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """What is left of the names of a step. `new`: those without which the present certificate will do."""
+
+    step: Issue
+    names: tuple[Name, ...]
+    new: tuple[Name, ...]
+    refused: Mapping[Name, str]
+    documents: Mapping[Name, ProblemDocument]
+
+    @property
+    def required(self) -> tuple[Name, ...]:
+        return self.step.lineage.names[:1] if self.step.lineage.server else ()
+
+    def without(self, problem: NameRefusals) -> _Left:
+        """Without the names that were refused; raises `NameRefusals` when the rest is not worth an order."""
+        refused = {**self.refused, **problem.by_name}
+        documents = {**self.documents, **problem.documents}
+        names = tuple(name for name in self.names if name not in refused)
+        new = tuple(name for name in self.new if name not in refused)
+        nothing_new = bool(self.step.only_for) and not new
+        if not names or nothing_new or any(name in refused for name in self.required):
+            raise NameRefusals(str(problem), refused, documents)
+        return _Left(self.step, names, new, refused, documents)
+
+
+def _paused(problem: NotYet, left: _Left) -> NameRefusals:
+    """The names that the CA paused for our account: the others need not wait until somebody lifts that. Raises `problem`."""
+    document = problem.rejection.document if problem.rejection else None
+    names = paused(left.names, document) if document else ()
+    if document is None or not names or set(names) & set(left.required) or len(names) == len(left.names):
+        raise problem
+    sentences = dict.fromkeys(names, f"ACTION NEEDED: {problem}")
+    return NameRefusals(str(problem), sentences, dict.fromkeys(names, document))

@@ -6,22 +6,23 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from acme_companion.decide.alarm import LOUD
-from acme_companion.decide.choosing import FAILURES_BEFORE_THE_FALLBACK
+from acme_companion.decide.failing import PAUSED_FOR, failures_after, fallback_at_once
 from acme_companion.decide.limits.remembering import after_failure, after_issue, before_orders, ca_of
 from acme_companion.decide.memory import Authority
 from acme_companion.decide.pair import Pair
 from acme_companion.decide.renewal import due
 from acme_companion.decide.report import Done
-from acme_companion.decide.schedule import AFTER_MORE_ROLL_BACKS, FORGET_AFTER, one_more
+from acme_companion.decide.schedule import FORGET_AFTER, one_more
 from acme_companion.decide.steps import LeftOut
 from acme_companion.problems import AccountStopped, NameRefusals, NotOrdered, NotYet, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from acme_companion.decide.acme_problems import ProblemDocument
     from acme_companion.decide.memory import Failures, Memory
     from acme_companion.decide.names import Name
+    from acme_companion.decide.open_orders import OpenOrder
     from acme_companion.decide.pair import Certificate
     from acme_companion.decide.settings import Settings
     from acme_companion.decide.steps import Issue, Lineage
@@ -95,12 +96,25 @@ class Progress:
     def result(self) -> IssuedAll:
         return IssuedAll(self._memory, tuple(self._done), tuple(self._switched))
 
-    def begin(self, steps: Iterable[Issue]) -> None:
+    @property
+    def memory(self) -> Memory:
+        return self._memory
+
+    def knows(self, memory: Memory) -> None:
+        """Go on with `memory`, which is the present one and more."""
+        self._memory = memory
+
+    def open_of(self, steps: Iterable[Issue]) -> tuple[Issue, ...]:
+        """Those of `steps` that have not ended yet."""
+        ended = {id(one.step) for one in self._done}
+        return tuple(step for step in steps if id(step) not in ended)
+
+    def begin(self, steps: Iterable[Issue], orders: Mapping[str, OpenOrder]) -> None:
         """Before any of these orders is placed, all are counted on the disk: no crash makes a CA's limits forgotten.
 
-        Raises `Damaged` when the disk says no; then no order may be placed.
+        Not those that are open already. Raises `Damaged` when the disk says no; then no order may be placed.
         """
-        self._memory = before_orders(self._settings, self._memory, steps, self._world.clock.now())
+        self._memory = before_orders(self._settings, self._memory, steps, orders, self._world.clock.now())
         self._world.store.remember(self._memory)
 
     def note_rehearsed(self, names: Iterable[Name]) -> None:
@@ -148,7 +162,7 @@ class Progress:
         except Problem as problem:
             self._memory = memory
             for one in fresh:
-                self.note_failure(one.step, problem, spent=True)
+                self.note_failure(one.step, problem)
             return
         for one in fresh:
             self._switch(one, memory.undeployed)
@@ -167,10 +181,10 @@ class Progress:
             # What is in place is the old pair still: a roll-back must not reach behind it.
             waiting = (d for d in self._memory.undeployed if d != lineage.directory or d in undeployed)
             self._memory = replace(self._memory, undeployed=tuple(waiting))
-            self.note_failure(step, problem, spent=True)
+            self.note_failure(step, problem)
             return
         renewal = step.renewal and not one.issued.left_out
-        self._refused(one.issued.left_out, accepted=lineage.names)
+        self._refused(one.issued.left_out, one.issued.documents, accepted=lineage.names)
         planned = step.lineage.directory
         memory = self._memory
         failures = memory.lineage_failures.get(planned)
@@ -195,58 +209,38 @@ class Progress:
             )
         )
 
-    def note_failure(self, step: Issue, problem: Problem, *, spent: bool = False) -> None:
+    def note_failure(self, step: Issue, problem: Problem) -> None:
         """The lineage waits before it tries again, longer with every failure in a row; what is served stays.
 
-        `spent`: the CA delivered, and the certificate could not be put in place: every try costs one.
+        A certificate that could not be put in place is fetched again then, and costs no other one.
         """
         if isinstance(problem, AccountStopped):
             self._note_stopped(step, problem)
             return
         by_name = problem.by_name if isinstance(problem, NameRefusals) else {}
+        documents = problem.documents if isinstance(problem, NameRefusals) else {}
         if step.only_for and set(step.only_for) <= set(by_name):
-            self._note_nothing_new(step, by_name)
+            self._note_nothing_new(step, by_name, documents)
             return
         directory = step.lineage.directory
-        spent = spent or isinstance(problem, Fault | NotOrdered)
-        failures = self._one_more(step, problem, spent=spent)
+        failures = failures_after(
+            self._settings,
+            step,
+            self._memory.lineage_failures.get(directory),
+            problem,
+            f"{problem}{self._aside(directory, problem)}",
+            self._world.clock.now(),
+            spent=isinstance(problem, Fault | NotOrdered),
+            share=self._world.dice.between(0, 1),
+        )
         self._memory = replace(
             self._memory, lineage_failures={**self._memory.lineage_failures, directory: failures}
         )
-        self._refused(by_name)
+        self._refused(by_name, documents)
         sentence = f"not issued: {failures.because}; next try {failures.wait_until:%d %b %H:%M} UTC; what is served stays"
         left_out = _left_out(by_name)
-        look_again = self._world.clock.now() if self._needs_fallback(step, failures) else None
+        look_again = failures.last if fallback_at_once(self._settings, step, failures) else None
         self._done.append(Done(step, ok=False, sentence=sentence, left_out=left_out, look_again=look_again))
-
-    def _one_more(self, step: Issue, problem: Problem, *, spent: bool) -> Failures:
-        directory = step.lineage.directory
-        before = self._memory.lineage_failures.get(directory)
-        rejection = problem.rejection if isinstance(problem, NotYet) else None
-        paused = rejection is not None and bool(rejection.document.unpause_url)
-        said = f"{problem}{self._aside(directory, problem)}"
-        failures = one_more(
-            before,
-            self._world.clock.now(),
-            f"ACTION NEEDED: {said}" if paused else said,
-            problem.retry_at if isinstance(problem, NotYet) else None,
-            AFTER_MORE_ROLL_BACKS if spent and before else timedelta(days=paused),
-            share=self._world.dice.between(0, 1),
-            lifetime=step.lifetime,
-        )
-        temporary = isinstance(problem, NotYet) and not spent
-        return replace(failures, temporary=temporary, ca=ca_of(self._settings, step).directory_url)
-
-    def _needs_fallback(self, step: Issue, failures: Failures) -> bool:
-        """Whether the second CA is to be asked at once, and not only when the first one may be asked again."""
-        missing = step.lineage.server and step.lifetime is None
-        return (
-            self._settings.fallback_ca is not None
-            and not step.fallback
-            and failures.temporary
-            and failures.count >= FAILURES_BEFORE_THE_FALLBACK
-            and (missing or step.alarm in LOUD)
-        )
 
     def _aside(self, directory: str, problem: Problem) -> str:
         """Where a certificate that was not ordered can be looked at."""
@@ -265,13 +259,20 @@ class Progress:
         self._memory = replace(self._memory, authorities={**known, problem.directory_url: stopped})
         self._done.append(Done(step, ok=False, sentence=f"not issued: {problem}; what is served stays"))
 
-    def _note_nothing_new(self, step: Issue, by_name: Mapping[Name, str]) -> None:
+    def _note_nothing_new(
+        self, step: Issue, by_name: Mapping[Name, str], documents: Mapping[Name, ProblemDocument]
+    ) -> None:
         """The new names wait, each on its own; their certificate waits for nothing."""
-        self._refused(by_name)
+        self._refused(by_name, documents)
         sentence = f"kept, as the CA refused every new name ({', '.join(map(str, step.only_for))})"
         self._done.append(Done(step, ok=True, sentence=sentence, left_out=_left_out(by_name)))
 
-    def _refused(self, by_name: Mapping[Name, str], accepted: tuple[Name, ...] = ()) -> None:
+    def _refused(
+        self,
+        by_name: Mapping[Name, str],
+        documents: Mapping[Name, ProblemDocument],
+        accepted: tuple[Name, ...] = (),
+    ) -> None:
         """A name that the CA refused waits on its own; the others of its certificate do not wait with it."""
         now = self._world.clock.now()
         past = {name.text for name in accepted}
@@ -282,7 +283,9 @@ class Progress:
         }
         for name, because in by_name.items():
             share = self._world.dice.between(0, 1)
-            kept[name.text] = one_more(kept.get(name.text), now, because, share=share)
+            paused = name in documents and bool(documents[name].unpause_url)
+            at_least = PAUSED_FOR if paused else timedelta(0)
+            kept[name.text] = one_more(kept.get(name.text), now, because, at_least=at_least, share=share)
         self._memory = replace(self._memory, name_failures=kept)
 
 

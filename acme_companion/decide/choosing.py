@@ -11,6 +11,7 @@ from acme_companion.decide.known_cas import TEST_DIRECTORIES, is_test_certificat
 from acme_companion.decide.ledger import Ledger
 from acme_companion.decide.limits import Planned, WaitUntil, decide, limits_of, name_waits_until
 from acme_companion.decide.limits.counting import begun
+from acme_companion.decide.limits.remembering import goes_on
 from acme_companion.decide.steps import OrderKind
 
 if TYPE_CHECKING:
@@ -38,9 +39,10 @@ class Ask:
 class Chooser:
     """Decides order by order while a plan is made: what one takes of a CA's limits, the next one does not find there."""
 
-    def __init__(self, settings: Settings, memory: Memory, now: datetime, *, force: bool) -> None:
-        self._settings, self._memory, self._now, self._force = settings, memory, now, force
-        self._ledgers = dict(memory.ledgers)
+    def __init__(self, settings: Settings, held: Held, now: datetime, *, force: bool) -> None:
+        self._settings, self._memory, self._now, self._force = settings, held.memory, now, force
+        self._orders = held.orders
+        self._ledgers = dict(held.memory.ledgers)
 
     def ask(self, order: Planned, last: Certificate | None, failed: Failures | None) -> Ask | WaitUntil:
         """Who to ask for `order` now, or until when to wait. `last`: the newest certificate, also an expired one."""
@@ -74,6 +76,12 @@ class Chooser:
             return WaitUntil(failed.wait_until, _after_failures(failed), closed=failed.asked_by_ca)
         url = ca.directory_url
         limits, ledger = limits_of(url), self._ledgers.get(url, Ledger())
+        if goes_on(self._orders.get(order.lineage.directory), url, order.lineage.names):
+            # It was placed and counted; only a CA that is closed keeps us from going on with it.
+            limits, ledger = (
+                None,
+                Ledger(closed_until=ledger.closed_until, closed_because=ledger.closed_because),
+            )
         decision = decide(limits, ledger, order, self._settings.naming.hostname, self._now)
         if isinstance(decision, WaitUntil):
             return decision

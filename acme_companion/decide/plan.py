@@ -66,7 +66,7 @@ def make_plan(
     if reason:
         alarm = held.ephemeral != "" or (held.server is not None and ends_soon(held.server, now))
         return Plan((Skip(reason, alarm=alarm),))
-    chooser = Chooser(settings, held.memory, now, force=force)
+    chooser = Chooser(settings, held, now, force=force)
     planner = _Planner(settings, chooser, verdicts, held, held.directories, now, force)
     wanted = with_names_in_transit(wanted, held, now)
     matched = dict(matches(wanted.certificates, held.lineages))

@@ -23,6 +23,12 @@ RETRY_AFTER = (  # after this many failures in a row: Let's Encrypt's own advice
         days=1
     ),  # then as fast as the 1,152 failures that pause a name are forgiven, one a day: never paused
 )
+DEPLOY_AGAIN_AFTER = (  # siblings have no limits, and Docker may be back soon
+    timedelta(minutes=5),
+    timedelta(minutes=30),
+    timedelta(hours=2),
+    timedelta(hours=12),
+)
 SHARE_OF_A_LIFETIME = 20
 """A certificate of six days is not tried once a day only, but every eight hours: a twentieth of its life."""
 CYCLE_EVERY = timedelta(days=1)
@@ -53,13 +59,15 @@ def one_more(
     *,
     share: float = 0.0,
     lifetime: timedelta | None = None,
+    table: Sequence[timedelta] = RETRY_AFTER,
 ) -> Failures:
     """The record after one more failure in a row; `retry_at` is the other side's own wish, never undercut.
 
-    `share` (0..1) is the jitter's; `lifetime` that of the certificate that is valid meanwhile.
+    `share` (0..1) is the jitter's; `lifetime` that of the certificate that is valid meanwhile; `table`: the waits
+    after so many failures in a row.
     """
     count = (before.count if before else 0) + 1
-    wait = RETRY_AFTER[min(count, len(RETRY_AFTER)) - 1]
+    wait = table[min(count, len(table)) - 1]
     if lifetime is not None:
         wait = min(wait, max(lifetime / SHARE_OF_A_LIFETIME, SOONEST))
     wait_until = now + max(wait, at_least)

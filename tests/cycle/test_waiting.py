@@ -63,7 +63,7 @@ class Starting:
         self.asked.append(self.clock.seconds)
         return OwnAddresses(OURS)
 
-    async def directory(self) -> Unanswered:
+    async def directory(self, ca: object) -> Unanswered:
         return Unanswered("nobody is asked")
 
     @asynccontextmanager

@@ -137,7 +137,7 @@ class Year:
         raise AssertionError(step)
 
     def _issue(self, number: int, step: Issue) -> datetime:
-        self.memory = before_orders(SETTINGS, self.memory, [step], self.now)
+        self.memory = before_orders(SETTINGS, self.memory, [step], {}, self.now)
         if any(begin <= self.now < end for begin, end in self.outages):
             return self._fail(step, NotYet("the CA is down"))
         old = self.held.get(number)

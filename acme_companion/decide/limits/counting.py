@@ -72,12 +72,14 @@ def refused(
     limits: Limits | None, ledger: Ledger, order: Planned, by_name: Iterable[Name], now: datetime
 ) -> Ledger:
     """After the CA said no, perhaps because validations of `by_name` failed: no certificate was used up."""
+    attempt = ledger.attempts.get(order.lineage.directory)
+    counted = attempt is not None and attempt.names == digest(order.lineage.names)
     ledger = _without_attempt(ledger, order)
-    if order.wish:
+    if order.wish and counted:
         ledger = ledger.given_back(of_ours(order), OURS)
     if limits is None:
         return ledger
-    if not is_exempt(limits, order):
+    if counted and not is_exempt(limits, order):
         for bucket, rate, _, _ in buckets_of(limits, order, order.lineage.names[0]):
             if bucket != ORDERS:
                 ledger = ledger.given_back(bucket, rate)

@@ -12,11 +12,12 @@ from acme_companion.decide.limits.table import limits_of
 from acme_companion.problems import NameRefusals, NotOrdered, NotYet, Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from acme_companion.decide.memory import Memory
     from acme_companion.decide.names import Name
+    from acme_companion.decide.open_orders import OpenOrder
     from acme_companion.decide.settings import Ca, Settings
     from acme_companion.decide.steps import Issue
     from acme_companion.problems import Problem
@@ -27,12 +28,30 @@ def ca_of(settings: Settings, step: Issue) -> Ca:
     return settings.fallback_ca if step.fallback and settings.fallback_ca else settings.ca
 
 
-def before_orders(settings: Settings, memory: Memory, steps: Iterable[Issue], now: datetime) -> Memory:
-    """What must be on the disk before the first of these orders is placed: whoever is stopped then has them counted."""
+def before_orders(
+    settings: Settings,
+    memory: Memory,
+    steps: Iterable[Issue],
+    orders: Mapping[str, OpenOrder],
+    now: datetime,
+) -> Memory:
+    """What must be on the disk before the first of these orders is placed: whoever is stopped then has them counted.
+
+    `orders`: those that are open, by directory: they were counted when they were placed.
+    """
     for step in steps:
         url = ca_of(settings, step).directory_url
+        if goes_on(orders.get(step.lineage.directory), url, step.lineage.names):
+            continue
         memory = _with(memory, url, begun(limits_of(url), _ledger(memory, url), _planned(step), now))
     return memory
+
+
+def goes_on(order: OpenOrder | None, url: str, names: Iterable[Name]) -> bool:
+    """Whether an order for `names` at the CA with this directory `url` is the one that is open, so that none is placed."""
+    if order is None or order.directory_url != url:
+        return False
+    return {name.text for name in names} - order.refused.keys() == set(order.identifiers)
 
 
 def after_issue(
