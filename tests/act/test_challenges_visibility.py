@@ -91,3 +91,13 @@ async def test_a_late_zone_costs_only_its_own_names(tmp_path):
     world.editor.records = [one for one in world.editor.records if one.zone == "example.org"]
     missing = await world.solver.wait([proof("example.org"), proof("other.example")])
     assert list(missing) == [Name("other.example")]
+
+
+async def test_a_server_that_is_away_is_waited_for_once(tmp_path):
+    """The next order of the session does not wait for it again, nor is it told again."""
+    world, _ = await waited(tmp_path, lag={TWO: None})
+    slept = sum(world.clock.slept)
+    await world.solver.present(proof("www.example.org"))
+    assert await world.solver.wait([proof("www.example.org")]) == {}
+    assert sum(world.clock.slept) == slept
+    assert len(world.log.warnings) == 1

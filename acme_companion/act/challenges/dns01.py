@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from acme_companion.act.challenges.leftovers import Editors, Leftovers
     from acme_companion.act.dns.editor import RecordEditor
+    from acme_companion.decide.facts import AuthoritativeServer
     from acme_companion.decide.names import Name
     from acme_companion.decide.settings import Challenges, DnsZone
     from acme_companion.ports import Clock, Log, Proof, TxtLooks
@@ -53,6 +54,7 @@ class Dns01:
     _out: set[TxtRecord] = field(default_factory=set)
     _names: dict[str, asyncio.Lock] = field(default_factory=dict)
     _told: set[str] = field(default_factory=set)
+    _silent: dict[AuthoritativeServer, float] = field(default_factory=dict)
 
     async def present(self, proof: Proof) -> None:
         """Publish its value beside whatever stands there; raises `NotYet` or `Refused`."""
@@ -71,8 +73,10 @@ class Dns01:
     async def wait(self, proofs: Sequence[Proof]) -> Mapping[Name, str]:
         """See `ports.Solver.wait`."""
         by_proof = {proof: self._places[proof].published for proof in proofs if proof in self._places}
-        visibility = Visibility(self.looks, self.clock, self.log, self.challenges.timeout, self._told)
-        missing = await visibility.wait(set(by_proof.values()))
+        visibility = Visibility(
+            self.looks, self.clock, self.log, self.challenges.timeout, self._told, self._silent
+        )
+        missing = await visibility.wait(tuple(dict.fromkeys(by_proof.values())))
         return {
             proof.name: missing[published] for proof, published in by_proof.items() if published in missing
         }

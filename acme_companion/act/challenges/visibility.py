@@ -31,15 +31,19 @@ class Published:
 
 @dataclass
 class Visibility:
-    """One wait for some records. `told`: sentences that were logged already, shared by all waits of a session."""
+    """One wait for some records.
+
+    All waits of a session share `told`, the sentences that were logged already, and `silent_since`, when servers last began
+    not to answer: one that is away is waited for once, not with each order.
+    """
 
     looks: TxtLooks
     clock: Clock
     log: Log
     timeout: float
     told: set[str]
+    silent_since: dict[AuthoritativeServer, float]
     _shown: dict[Published, dict[AuthoritativeServer, TxtLook]] = field(default_factory=dict)
-    _silent_since: dict[AuthoritativeServer, float] = field(default_factory=dict)
 
     async def wait(self, records: Collection[Published]) -> dict[Published, str]:
         """Return when all can be seen, or after `timeout` seconds: then those that cannot, each with a sentence."""
@@ -89,9 +93,9 @@ class Visibility:
         answers = await asyncio.gather(*(self.looks.txt(names, server) for server, names in to_ask.items()))
         for server, answer in zip(to_ask, answers, strict=True):
             if all(isinstance(values, Unanswered) for values in answer.values()):
-                self._silent_since.setdefault(server, begun)
+                self.silent_since.setdefault(server, begun)
             else:
-                self._silent_since.pop(server, None)
+                self.silent_since.pop(server, None)
             for one in records:
                 if server in one.zone.servers and one.record.name in answer:
                     self._shown[one][server] = answer[one.record.name]
@@ -99,7 +103,7 @@ class Visibility:
     def _looks_at(self, one: Published) -> list[ServerLook]:
         now = self.clock.monotonic()
         return [
-            ServerLook(server, values, now - self._silent_since.get(server, now))
+            ServerLook(server, values, now - self.silent_since.get(server, now))
             for server, values in self._shown[one].items()
         ]
 
