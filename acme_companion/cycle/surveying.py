@@ -157,7 +157,7 @@ async def _outside(
 async def _look(
     settings: Settings, world: World, names: tuple[Name, ...], own: OwnAddresses
 ) -> tuple[Mapping[Name, NameFacts], tuple[str, ...]]:
-    if settings.checks.skip_http:
+    if settings.checks.skip_http or not settings.over_http:
         return await world.look_at_names(names, own, None), ()
     probe = _new_probe()
     try:
@@ -180,7 +180,8 @@ def _new_probe() -> ProbeFile:
 async def _own_addresses(settings: Settings, world: World, memory: Memory) -> OwnAddresses:
     known = _remembered_addresses(memory)
     # Nobody compares them: then nobody is asked for them either.
-    return known if settings.checks.skip_ip else await world.own_addresses(known)
+    unused = settings.checks.skip_ip or not settings.over_http
+    return known if unused else await world.own_addresses(known)
 
 
 async def _authority(settings: Settings, world: World, memory: Memory) -> Authority:

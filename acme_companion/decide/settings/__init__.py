@@ -269,3 +269,10 @@ class Settings:
     skip_acme: bool = False
     time_zone: str = ""
     warnings: tuple[str, ...] = ()
+
+    @property
+    def over_http(self) -> bool:
+        """Whether any name can be one that is validated over HTTP."""
+        kinds = {one.zone: one.challenge_type for one in self.challenges.zones}
+        addresses = any(name.is_address for name in (self.naming.hostname, *self.naming.additional))
+        return addresses or None not in kinds or ChallengeType.HTTP_01 in kinds.values()
