@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,7 @@ from acme_companion.decide.dns_providers import (
     like,
     nearest_credential,
 )
+from acme_companion.decide.dns_providers.documents import with_table
 
 THROUGH_LEXICON = [one for one in PROVIDERS.values() if one.interface is Interface.LEXICON]
 ASKED_FOR = """
@@ -63,6 +65,14 @@ def test_every_way_gives_whole_options(provider: Provider) -> None:
 
         assert way.options.keys() <= found.keys()
         assert not re.search(r"[{}]", "".join(found.values()))
+
+
+def test_the_page_has_the_table() -> None:
+    """After a change of the table: scripts/write_settings.py."""
+    page = (Path(__file__).resolve().parents[2] / "docs" / "dns-01.md").read_text()
+
+    assert page == with_table(page)
+    assert all(f"| `{name}` |" in page for name in PROVIDERS)
 
 
 def test_every_promised_provider_is_there() -> None:
