@@ -23,8 +23,8 @@ NAMES = Theme(
             "ADDITIONAL_SAN",
             "",
             "More names, separated by commas: webmail.example.org is that name, imap.* is that prefix on every mail domain. "
-            "A wildcard (*.example.org) needs DNS-01, which this version does not have. An entry that cannot be used is left out, "
-            "with a warning.",
+            "A wildcard (*.example.org) needs DNS-01 for its zone (docs/dns-01.md). An entry that cannot be used is left out, with a "
+            "warning.",
             "none, as no name is requested that nobody asked for",
         ),
         Variable(
