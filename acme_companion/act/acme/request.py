@@ -46,7 +46,10 @@ class Request:
         self.left_out |= refused
         self.names = tuple(name for name in self.names if name not in self.left_out)
         if not self.names or any(name in self.left_out for name in self.required):
-            raise NameRefusals(f"the CA refused {self.listed()}", self.left_out, self.documents)
+            # Our own solver declines names as well, and those that were refused before a stop are told without documents.
+            said = all(name in self.documents for name in self.left_out)
+            verb = "the CA refused" if said else "not to be had now:"
+            raise NameRefusals(f"{verb} {self.listed()}", self.left_out, self.documents)
 
     def listed(self) -> str:
         """The names that are left out, as a sentence's end."""

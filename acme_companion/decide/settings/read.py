@@ -16,6 +16,7 @@ from acme_companion.decide.settings import (
     Http01Mode,
     KeyType,
     Settings,
+    certificates,
     values,
 )
 from acme_companion.decide.settings.accounts import external_account, private_volume
@@ -97,11 +98,13 @@ def _ca(source: Source) -> Ca:
     return Ca(
         directory_url=_directory_url(source),
         contact=source.get("ACME_ACCOUNT_EMAIL", values.contact),
-        profile=source.get("ACME_PROFILE", values.optional(values.profile)),
+        profile=source.get("ACME_PROFILE", values.optional(certificates.profile)),
         ca_bundle=source.get("CA_BUNDLE", values.optional(values.path)),
         key_type=source.get("ACME_KEY_TYPE", values.choice(KeyType)),
         account_key_type=source.get("ACME_ACCOUNT_KEY_TYPE", values.choice(KeyType)),
         external_account=external_account(source),
+        preferred_chain=source.get("ACME_PREFERRED_CHAIN", values.optional(certificates.preferred_chain))
+        or "",
         orders_at_once=source.get("ORDERS_AT_ONCE", values.whole(1, 50)),
         timeout=source.get("ISSUE_TIMEOUT", values.seconds(1, 86400)),
     )

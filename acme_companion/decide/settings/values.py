@@ -26,7 +26,6 @@ _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
 _LOCAL_PART = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}")
 _PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
 _MAC_KEY = re.compile(r"[A-Za-z0-9_-]{11,1024}")
-_PROFILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 class ValueRefused(ValueError):
@@ -293,12 +292,6 @@ def mac_key(text: str) -> Secret:
             "is not a key in base64url: copy it whole from the CA's site (the value is not shown here)"
         )
     return Secret(bare)
-
-
-def profile(text: str) -> str:
-    if not _PROFILE.fullmatch(text):
-        raise ValueRefused(f"{quoted(text)} is not the name of a certificate profile")
-    return text
 
 
 def _refuse_user(text: str) -> None:

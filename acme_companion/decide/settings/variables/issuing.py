@@ -38,6 +38,13 @@ CA = Theme(
             "empty leaves the choice to the CA",
         ),
         Variable(
+            "ACME_PREFERRED_CHAIN",
+            "",
+            "The root that chains should end in, where the CA offers several: its common name, or its SHA-256 fingerprint. "
+            "Without such a chain the CA's own choice is used, with a warning.",
+            "empty is the CA's own choice, which is right but for very old clients",
+        ),
+        Variable(
             "ACME_EAB_KID",
             "",
             "The key id of your account at the CA's own site, for CAs that register no other accounts (external account binding).",
