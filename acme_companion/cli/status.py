@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from acme_companion.cli.configuration import load_settings
 from acme_companion.cli.tables import as_json, table
 from acme_companion.cli.wiring import open_world
+from acme_companion.decide.alarm import Alarm, alarm_of
 from acme_companion.decide.deployment import expected, judge
 from acme_companion.decide.plan import reason_to_issue_nothing
 from acme_companion.decide.renewal import due
@@ -77,6 +78,7 @@ def _server(held: Held, now: datetime) -> dict[str, Any]:
     origin = "ours" if held.server_is_ours else "not issued by us: it belongs to you and stays"
     return {
         "days_left": (held.server.not_after - now).days,
+        "alarm": alarm_of(held.server, now).value,
         "not_after": held.server.not_after.isoformat(),
         "fingerprint": held.server.fingerprint,
         "self_signed": held.server.self_signed,
@@ -94,6 +96,8 @@ def _lineage(lineage: HeldLineage, held: Held, now: datetime, idle: str) -> dict
         **base,
         "days_left": (certificate.not_after - now).days,
         "names": [name.text for name in certificate.names],
+        "alarm": alarm_of(certificate, now).value,
+        "issued_by": held.memory.issued.get(certificate.fingerprint, ""),
         "not_after": certificate.not_after.isoformat(),
         "fingerprint": certificate.fingerprint,
         "tlsa_3_1_1": certificate.spki,
@@ -149,4 +153,7 @@ def _print(data: dict[str, Any]) -> None:
 
 def _left(one: dict[str, Any]) -> str:
     days = one["days_left"]
-    return "none" if days is None else f"{days} days left" if days >= 0 else "EXPIRED"
+    if days is None or days < 0:
+        return "none" if days is None else "EXPIRED"
+    alarm = Alarm(one["alarm"])
+    return f"{days} days left" + (f" ({alarm.value})" if alarm is not Alarm.NONE else "")

@@ -18,6 +18,7 @@ from acme_companion.act.siblings import open_siblings
 from acme_companion.act.siblings.own_container import own_container_id
 from acme_companion.act.store.accounts import AccountKeys
 from acme_companion.act.store.layout import LEFTOVERS, OWN
+from acme_companion.act.store.persistence import why_ephemeral
 from acme_companion.act.store.volume import Volume
 from acme_companion.cli.clock import SystemClock, SystemDice
 from acme_companion.look.directory import directory
@@ -122,6 +123,7 @@ async def open_world(
                 move_account_keys=settings.move_account_key,
                 clock=clock,
                 log=log,
+                why_ephemeral=why_ephemeral,
             ),
             siblings=_Siblings(lambda: open_siblings(settings.deployment, clock, log, own_container_id())),
             responding=partial(responding, settings.http01, clock),

@@ -64,7 +64,8 @@ def make_plan(
     """Hold what is wanted against what is held and what was seen."""
     reason = reason_to_issue_nothing(settings, held)
     if reason:
-        alarm = held.ephemeral != "" or (held.server is not None and ends_soon(held.server, now))
+        lost = reason == would_be_lost(settings, held)
+        alarm = lost or (held.server is not None and ends_soon(held.server, now))
         return Plan((Skip(reason, alarm=alarm),))
     chooser = Chooser(settings, held, now, force=force)
     planner = _Planner(settings, chooser, verdicts, held, held.directories, now, force)

@@ -120,7 +120,7 @@ def test_status_shows_every_endpoint_by_its_address(capsys: pytest.CaptureFixtur
     ]
     status._print(
         {
-            "server_pair": {"days_left": 9, "says": "ours"},
+            "server_pair": {"days_left": 9, "alarm": "none", "says": "ours"},
             "issues_nothing": "",
             "lineages": [],
             "endpoints": rows,

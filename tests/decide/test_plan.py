@@ -101,6 +101,7 @@ def test_a_new_name_is_added_now():
         "new: new.example.org",
         replaces="aki.serial",
         only_for=names("new.example.org"),
+        lifetime=90 * DAY,
     )
 
 

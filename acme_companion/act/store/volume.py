@@ -29,7 +29,7 @@ from acme_companion.act.store.state import State
 from acme_companion.problems import Damaged
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -58,8 +58,10 @@ class Volume:
         move_account_keys: bool = False,
         clock: Clock,
         log: Log,
+        why_ephemeral: Callable[[Path], str] = lambda _: "",
     ) -> None:
         self._root = root
+        self._why_ephemeral = why_ephemeral
         self._accounts = accounts
         self._move_account_keys = move_account_keys
         self._example = example
@@ -95,7 +97,8 @@ class Volume:
     def read(self) -> Held:
         held = reading.held(self._root, self._example, self._state.load())
         wish = self._is_wish(there=held.force_renew)
-        return replace(held, force_renew=wish, orders=self._journal.read())
+        ephemeral = self._why_ephemeral(self._root)
+        return replace(held, force_renew=wish, orders=self._journal.read(), ephemeral=ephemeral)
 
     def remember(self, memory: Memory) -> None:
         self._require_lock()
