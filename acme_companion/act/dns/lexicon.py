@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from acme_companion.act.dns.child_process import little_of, running, tail_of
 from acme_companion.act.dns.masking import masked
 from acme_companion.decide.acme_answers import retry_after
+from acme_companion.decide.acme_problems import without_credentials
 from acme_companion.decide.dns_providers import SHOWN
 from acme_companion.problems import NotYet, Problem, Refused
 
@@ -169,7 +170,7 @@ class LexiconEditor:
 
     def _problem(self, job: _Job, fault: Fault) -> Problem:
         did = "publish" if job.add else "take away"
-        said = masked(fault["said"], self._secrets) or "no reason given"
+        said = without_credentials(masked(fault["said"], self._secrets)) or "no reason given"
         text = (
             f"{self._who} did not {did} the TXT record of {job.record.name}: {said}{self._advice(job, fault)}"
         )

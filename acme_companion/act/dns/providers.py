@@ -8,6 +8,7 @@ from acme_companion.act.dns.acmedns import AcmeDns
 from acme_companion.act.dns.command import CommandEditor
 from acme_companion.act.dns.lexicon import LexiconEditor
 from acme_companion.act.dns.rfc2136 import Rfc2136
+from acme_companion.act.dns.servercow import Servercow
 from acme_companion.decide.dns_providers import PROVIDERS, Interface
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ def record_editor(zone: DnsZone, clock: Clock, log: Log, environment: Mapping[st
             return Rfc2136(zone.options, clock)
         case Interface.ACME_DNS:
             return AcmeDns(zone.options)
+        case Interface.SERVERCOW:
+            return Servercow(zone.options)
         case Interface.COMMAND:
             return CommandEditor(zone, log, environment)
         case Interface.LEXICON:

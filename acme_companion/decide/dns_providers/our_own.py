@@ -30,5 +30,12 @@ OUR_OWN = (
         optional=("ACMEDNS_BASE_URL", "ACMEDNS_UPDATE_URL"),
         ttl=1,
     ),
+    Provider(
+        "dns_servercow",
+        "Servercow",
+        Interface.SERVERCOW,
+        (Way(("SERVERCOW_API_Username", "SERVERCOW_API_Password")),),
+        ttl=60,
+    ),
     Provider("exec", "a command of your own", Interface.COMMAND, (Way(("ACME_DNS_EXEC",)),)),
 )

@@ -18,6 +18,7 @@ class Interface(StrEnum):
 
     RFC_2136 = "RFC 2136"
     ACME_DNS = "acme-dns"
+    SERVERCOW = "Servercow"
     COMMAND = "command"
     LEXICON = "lexicon"
 
