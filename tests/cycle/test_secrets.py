@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tests.bed.process import LOOPBACK, free_port
 from tests.bed.redis_server import RedisServer
-from tests.cycle.stack import DB_PASSWORD, REDIS_PASSWORD
+from tests.cycle.stack import DB_PASSWORD, EAB_KEY, REDIS_PASSWORD
 
 if TYPE_CHECKING:
     from tests.cycle.stack import Stack
@@ -18,6 +18,9 @@ COMMANDS = (
     ("status",),
     ("expiry-dates", "--host", LOOPBACK),
     ("caa",),
+    ("account", "show"),
+    ("account", "rotate-key", "--json"),
+    ("revoke", "no.such.example", "--json"),
     ("health",),
 )
 
@@ -33,6 +36,8 @@ async def test_no_command_tells_a_secret(stack: Stack):
         "DBPASS": DB_PASSWORD,
         "DBSOCKET": "/nowhere/mysqld.sock",
         "REDISPASS": REDIS_PASSWORD,
+        "ACME_EAB_KID": "kid",
+        "ACME_EAB_HMAC_KEY": EAB_KEY,
     }
     with RedisServer(REDIS_PASSWORD) as redis, redis.client() as client:
         right = {"REDIS_HOST": f"{LOOPBACK}:{redis.port}"}

@@ -80,8 +80,13 @@ def test_external_account(given: str, known: str) -> None:
         ),
         pytest.param(
             {"PRIVATE_VOLUME": "/var/lib/acme"},
-            "environment: PRIVATE_VOLUME: is the same as VOLUME, which siblings see: mount another volume",
+            "environment: PRIVATE_VOLUME: is in VOLUME, which siblings see: mount another volume elsewhere",
             id="a private volume that is not private",
+        ),
+        pytest.param(
+            {"PRIVATE_VOLUME": "/v/private", "VOLUME": "/v/"},
+            "environment: PRIVATE_VOLUME: is in VOLUME, which siblings see: mount another volume elsewhere",
+            id="one below the shared one",
         ),
     ],
 )

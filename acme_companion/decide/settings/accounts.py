@@ -39,8 +39,8 @@ def private_volume(source: Source, *, is_mounted: bool) -> tuple[str, bool]:
     chosen = source.get("PRIVATE_VOLUME", values.optional(values.path))
     move = source.get("MOVE_ACCOUNT_KEY", values.yes)
     found = chosen or (PRIVATE_VOLUME if is_mounted else "")
-    if found and found == source.text("VOLUME"):
-        source.complain("PRIVATE_VOLUME", "is the same as VOLUME, which siblings see: mount another volume")
+    if f"{found}/".startswith(f"{source.text('VOLUME').rstrip('/')}/"):
+        source.complain("PRIVATE_VOLUME", "is in VOLUME, which siblings see: mount another volume elsewhere")
     if move and not found:
         source.warn(
             "MOVE_ACCOUNT_KEY",
