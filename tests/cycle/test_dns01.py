@@ -118,6 +118,14 @@ async def test_switching_to_dns_keeps_key_and_certificate(stack: DnsStack):
     assert (after.fingerprint != before.fingerprint, after.spki) == (True, before.spki)
 
 
+async def test_nothing_is_asked_for_over_http(stack: DnsStack):
+    """No webroot is needed and no public address, so neither is missed (CONTRACT 1)."""
+    stack.environment |= {"HTTP01_MODE": "webroot", "WEBROOT": "/nowhere", "PUBLIC_IPV4": ""}
+    stack.environment["PUBLIC_IP_SERVICES"] = f"http://{LOOPBACK}:1/"
+    report = await stack.cycle()
+    assert (report.failed, report.warnings, stack.names()) == (False, (), {stack.host, stack.imap})
+
+
 async def test_thirty_names_of_one_zone(stack: DnsStack):
     """All are published side by side, in one order, and nothing stays."""
     domains = [f"n{number}.{stack.base}" for number in range(29)]
