@@ -10,7 +10,10 @@ from acme_companion.decide.names import quoted
 from acme_companion.problems import Damaged
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
+
+    from acme_companion.decide.names import Name
 
 CERTIFICATE, KEY, DOMAINS, CSR = "cert.pem", "key.pem", "domains", "acme.csr"
 BACKUPS, ACME, OWN, REFUSED = "backups", "acme", ".companion", "refused"
@@ -37,6 +40,15 @@ def lineage(root: Path, directory: str) -> Path:
 def may_be_lineage(directory: str) -> bool:
     """Whether a name in the volume's root can be a certificate's directory."""
     return bool(directory) and not directory.startswith(".") and directory not in _RESERVED
+
+
+def domains(names: Iterable[Name]) -> bytes:
+    """The content of `domains`: what siblings map to the pair, each entry as it stands there.
+
+    A wildcard has two entries: nginx and Dovecot match `*.example.org`, Postfix's tls_server_sni_maps `.example.org`.
+    """
+    entries = ((name.text, f".{name.host}") if name.is_wildcard else (name.text,) for name in names)
+    return " ".join(text for entry in entries for text in entry).encode()
 
 
 def is_generation(name: str) -> bool:

@@ -42,7 +42,7 @@ def switch(
         pair.certificate()
     except NotAPair as problem:
         raise Damaged(f"{target}: the new pair was not installed: {problem}") from None
-    domains = " ".join(name.text for name in names).encode()
+    domains = layout.domains(names)
     content = {CSR: csr_pem, KEY: pair.key_pem, CERTIFICATE: pair.chain_pem, DOMAINS: domains}
     wanted = _lineage_files(target, content) + (_server_files(root, content) if server else [])
     if all(files.read(path) == data for path, data in wanted):
@@ -128,4 +128,4 @@ def _server_part(content: Mapping[str, bytes]) -> dict[str, bytes]:
 def _domains_of(content: Mapping[str, bytes], directory: str) -> bytes:
     # Older backups may lack `domains`; the certificate has the names, and the directory is the first one's.
     names = Pair(content[KEY], content[CERTIFICATE]).certificate().names
-    return " ".join(name.text for name in sorted(names, key=lambda one: one.directory != directory)).encode()
+    return layout.domains(sorted(names, key=lambda one: one.directory != directory))
