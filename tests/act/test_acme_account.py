@@ -66,6 +66,23 @@ async def test_contact_follows_the_setting(proxy: AcmeProxy, contact: str | None
     assert proxy.asked("/my-account") == sent
 
 
+@pytest.mark.parametrize("remembers", [True, False])
+async def test_contact_that_the_ca_does_not_take(proxy: AcmeProxy, remembers: bool) -> None:
+    """An account that works goes on working; it is said once, and sent again when it is another one."""
+    key, log = new_key(), HeardLog()
+    async with session_with(proxy, account_key=key) as session:
+        before = await session.knowledge()
+    proxy.on("/my-account", problem(400, "invalidContact", "example.net is forbidden"))
+    known = before if remembers else Authority()
+    async with session_with(
+        proxy, account_key=key, contact="a@example.net", remembered=known, log=log
+    ) as session:
+        after = await session.knowledge()
+
+    assert after == replace(before, contact="a@example.net")
+    assert ["example.net is forbidden (invalidContact)" in line for line in log.warnings] == [True]
+
+
 async def test_ca_that_lost_everything_gets_a_new_account(ca: Pebble) -> None:
     """A remembered account that the CA does not know is replaced, and the operator told about CAA accounturi."""
     log, key = HeardLog(), new_key()

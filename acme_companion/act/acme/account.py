@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from acme_companion.ports import Clock, Log
 
 DEAD = frozenset({"deactivated", "revoked"})
+BAD_CONTACT = frozenset({"invalidContact", "unsupportedContact"})
 NEEDS_BINDING = (
     "the CA registers only accounts that are bound to an account at its own site (external account "
     "binding, RFC 8555 section 7.3.4): set ACME_EAB_KID and ACME_EAB_HMAC_KEY to what it shows there"
@@ -114,7 +115,7 @@ class Account:
 
     async def _follow_contact(self, directory: Directory) -> None:
         try:
-            self._check_status(await self._update_contact())
+            await self._update_contact()
         except Declined as declined:
             if declined.kind != "accountDoesNotExist":
                 raise
@@ -178,10 +179,18 @@ class Account:
         )
         return answer.location()
 
-    async def _update_contact(self) -> Answer:
+    async def _update_contact(self) -> None:
         # `to_json` of acme keeps an empty contact, which takes the old one away.
         changed = messages.UpdateRegistration(contact=self._contact)
-        return await self._network.post(self._network.account_url, changed.to_json())
+        try:
+            self._check_status(await self._network.post(self._network.account_url, changed.to_json()))
+        except Declined as declined:
+            if declined.kind not in BAD_CONTACT:
+                raise
+            # An address that a CA dislikes is no reason to let certificates end.
+            self._log.warning(
+                f"the CA does not take ACME_ACCOUNT_EMAIL as the account's contact, which stays as it was: {declined}"
+            )
 
     def _check_status(self, answer: Answer) -> None:
         status = answer.read(lambda account: account.get("status", "valid"))
