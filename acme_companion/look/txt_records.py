@@ -30,6 +30,7 @@ _MOST_ALIASES = 16
 """Aliases followed in a row; resolvers themselves stop at 8 to 16."""
 _MOST_SERVERS = 16
 """Zones have two to thirteen servers; what a hostile one lists beyond is not asked."""
+_NOBODYS_LABEL = "_acme-companion-nobody"
 _MOST_TRIED = 3
 """Servers asked in turn, where any of them will do."""
 _PATIENCE = 4.0
@@ -50,19 +51,39 @@ class TxtLooks:
         self._checks, self._resolvers = checks, resolvers
 
     async def target(self, owner: str) -> str | Unanswered:
-        """The end of the chain of aliases (CNAME) that begins at `owner`; a loop has none."""
+        """Where a record of `owner` must be published: at the end of its aliases (CNAME); a loop has none.
+
+        An alias that a wildcard makes (`*.example.org CNAME …`) delegates nothing: it ends where a record of its own begins.
+        """
+        end = await self._end(owner)
+        return owner if end != owner and await self._is_wildcards(owner) else end
+
+    async def _end(self, owner: str) -> str | Unanswered:
         chain = [owner]
         while len(chain) <= _MOST_ALIASES:
-            reply = await self._resolvers.ask(chain[-1], CNAME)
-            if isinstance(reply, Unanswered):
-                return reply
-            alias = _records(reply, chain[-1], CNAME)
+            alias = await self._alias(chain[-1])
+            if isinstance(alias, Unanswered):
+                return alias
             if not alias:
                 return chain[-1]
-            chain.append(_text(alias[0].target))  # type: ignore[attr-defined]  # Rdata's subtype is known by what was asked
-            if chain[-1] in chain[:-1]:
+            chain.append(alias)
+            if alias in chain[:-1]:
                 return Unanswered(f"{owner} is an alias (CNAME) in a loop: {' → '.join(chain)}")
         return Unanswered(f"{owner} leads over more than {_MOST_ALIASES} aliases (CNAME)")
+
+    async def _alias(self, owner: str) -> str | Unanswered:
+        """Where `owner` leads in one step, empty when it is no alias."""
+        reply = await self._resolvers.ask(owner, CNAME)
+        if isinstance(reply, Unanswered):
+            return reply
+        found = _records(reply, owner, CNAME)
+        return _text(found[0].target) if found else ""  # type: ignore[attr-defined]  # Rdata's subtype is known by what was asked
+
+    async def _is_wildcards(self, owner: str) -> bool:
+        """Whether a name beside `owner` that nobody has published leads to the same place (RFC 4592)."""
+        nobody = f"{_NOBODYS_LABEL}.{owner.partition('.')[2]}"
+        here, there = await asyncio.gather(self._alias(owner), self._alias(nobody))
+        return here == there
 
     async def zone(self, owner: str) -> ZoneLook | Unanswered:
         """Climb from `owner` to the first name that has an SOA record: the apex of its zone."""
@@ -91,7 +112,7 @@ class TxtLooks:
 
     async def latest(self, owner: str) -> TxtLook:
         """The values at the end of the aliases, from a server of their zone: resolvers remember what was missing a minute ago."""
-        target = await self.target(owner)
+        target = await self._end(owner)
         zone = target if isinstance(target, Unanswered) else await self.zone(target)
         if not isinstance(target, Unanswered) and not isinstance(zone, Unanswered):
             for server in zone.servers[:_MOST_TRIED]:

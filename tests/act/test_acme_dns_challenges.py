@@ -42,7 +42,7 @@ LATE = Zone("late.example", {"ns1": LOOPBACK, "ns2": "::1"})
 
 @pytest.fixture(scope="module")
 def bind() -> Iterator[Bind]:
-    delegated = ("_acme-challenge.away CNAME away.elsewhere.example.",)
+    delegated = ("_acme-challenge.away CNAME away.elsewhere.example.", "*.wild CNAME www.stranger.example.")
     with Bind(Zone("names.example", records=delegated), Zone("elsewhere.example"), LATE) as running:
         yield running
 
@@ -117,6 +117,15 @@ async def test_a_name_with_its_wildcard_and_a_delegated_one(installation, bind, 
     assert (bind.txt(owner), bind.txt("away.elsewhere.example")) == ({"foreign"}, set())
     assert installation.log.warnings == []
     assert not (installation.folder / "dns-records.json").exists()
+
+
+async def test_an_alias_of_a_wildcard_does_not_lead_us_away(installation, bind):
+    """`*.example.org CNAME …` is for visitors: our record is published at its own name, where it hides the alias (RFC 4592)."""
+    bind.add("names.example", "wild.names.example.", "A", LOOPBACK)
+    assert (
+        await installation.issue(ChallengeType.DNS_01, "wild.names.example", "*.wild.names.example") == set()
+    )
+    assert bind.txt("_acme-challenge.wild.names.example") == set()
 
 
 async def test_the_ca_is_asked_when_the_last_server_shows_it(installation, bind, pebble, secondary):

@@ -28,6 +28,9 @@ PARENT = Zone(
     (
         "_acme-challenge.one CNAME two",
         "two CNAME deep.part",
+        "* CNAME host",
+        "*.host CNAME elsewhere.example.",
+        "_acme-challenge.host CNAME _acme-challenge.own.else.example.",
         "loop CNAME pool",
         "pool CNAME loop",
         "alias CNAME _acme-challenge.nowhere.else.example.",
@@ -66,7 +69,9 @@ async def looks(primary: Bind, secondary: Bind) -> AsyncIterator[TxtLooks]:
 @pytest.mark.parametrize(
     ("owner", "target"),
     [
-        pytest.param("_acme-challenge.host.looks.example", "_acme-challenge.host.looks.example", id="no alias"),
+        pytest.param("_acme-challenge.ns1.looks.example", "_acme-challenge.ns1.looks.example", id="no alias"),
+        pytest.param("_acme-challenge.looks.example", "_acme-challenge.looks.example", id="a wildcard's alias is no delegation"),
+        pytest.param("_acme-challenge.host.looks.example", "_acme-challenge.own.else.example", id="beside a wildcard's alias"),
         pytest.param("_acme-challenge.one.looks.example", "deep.part.looks.example", id="two aliases, into another zone"),
         pytest.param("alias.looks.example", "_acme-challenge.nowhere.else.example", id="to what is not there yet"),
         pytest.param("loop.looks.example",
