@@ -42,17 +42,22 @@ CLOSED_FOR = 5.0
 
 @dataclass(frozen=True, slots=True)
 class ToVerify:
-    """What must be served: the server pair, and the lineages whose deployment is not finished."""
+    """What must be served: the server pair, and the lineages whose deployment is not finished. `others`: that are there besides."""
 
     server: Certificate | None
     lineages: tuple[Certificate, ...]
+    others: tuple[Certificate, ...] = ()
 
 
 def to_verify(world: World, memory: Memory) -> ToVerify:
     """What the volume holds now of what `memory` says is not deployed yet."""
     held, undeployed = world.store.read(), frozenset(memory.undeployed)
-    lineages = (one for one in held.lineages if one.directory in undeployed)
-    return ToVerify(held.server, tuple(one.certificate for one in lineages if one.certificate))
+    here = [(one.directory in undeployed, one.certificate) for one in held.lineages if one.certificate]
+    return ToVerify(
+        held.server,
+        tuple(certificate for wanted, certificate in here if wanted),
+        tuple(certificate for wanted, certificate in here if not wanted),
+    )
 
 
 @dataclass(slots=True)
@@ -185,6 +190,7 @@ class Attempt:
             self.expected.server,
             self.expected.lineages,
             self.settings.deployment.https_port,
+            self.expected.others,
         )
         right = {endpoint: print_ for one in wanted for endpoint, print_ in one.by_endpoint.items()}
         # Who serves the right certificate already is not asked again.

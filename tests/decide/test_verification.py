@@ -121,6 +121,9 @@ def test_a_name_that_two_certificates_have(also_the_servers: tuple[str, ...], sn
 
     assert {endpoint.sni for endpoint in found.by_endpoint} == {HOSTNAME.text, *snis}
 
+    # Nor is the server's own one asked for by them, when only that one is new.
+    assert expected([POSTFIX], HOSTNAME, None, [server], others=[DOMAIN]) == ()
+
 
 NEW = ServedCertificate(SHA["server"], b"")
 OLD = ServedCertificate(SHA["old"], b"")

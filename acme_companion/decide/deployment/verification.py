@@ -100,14 +100,17 @@ def expected(
     server: Certificate | None,
     lineages: Sequence[Certificate],
     https_port: int = 443,
+    others: Sequence[Certificate] = (),
 ) -> tuple[Expected, ...]:
     """What the running `siblings` must serve: the server pair by `hostname`, each of `lineages` by one of its names.
+
+    By one that only it has: `others` are certificates that siblings see as well.
 
     Every address is asked for the server pair, the best one for the lineages: the map from SNI names to
     certificates belongs to the service, not to the address. `server` is None when only `lineages` are to be looked at.
     """
     found = []
-    asked_by = _asked_by(hostname, server, lineages)
+    asked_by = _asked_by(hostname, server, lineages, others)
     for sibling in siblings:
         how = handling(sibling, https_port)
         if how is not None and how.ports and sibling.state == "running":
@@ -173,13 +176,18 @@ def _wanted(
                 )
 
 
-def _asked_by(hostname: Name, server: Certificate | None, lineages: Sequence[Certificate]) -> dict[str, str]:
+def _asked_by(
+    hostname: Name,
+    server: Certificate | None,
+    lineages: Sequence[Certificate],
+    others: Sequence[Certificate],
+) -> dict[str, str]:
     """The SNI name by which each lineage is asked for, by its fingerprint: one that no other of these certificates has.
 
     While a name moves from one certificate to another, both have it until the next renewal, and services differ in which of them
     they take: either is right. A lineage without any name of its own is not asked for.
     """
-    certificates = {one.fingerprint: one for one in (*((server,) if server else ()), *lineages)}
+    certificates = {one.fingerprint: one for one in (*((server,) if server else ()), *lineages, *others)}
     times = Counter(name for one in certificates.values() for name in one.names)
     found = {}
     for one in lineages:
