@@ -1,4 +1,4 @@
-"""The helper scripts in a checkout, and how they find the container. Against a running one: test_mailcow_drop_in.py."""
+"""The helper scripts in a checkout, and how they find the container. Against a running one: stack_tests."""
 
 from __future__ import annotations
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 FILES = (CHECKOUT / "docker-compose.yml", CHECKOUT / "tests/stack/compose.yml")
 COMPANION = "acme-companion"
+MAILCOWS_NETWORKS = {"IPV4_NETWORK": "172.22.1", "IPV6_NETWORK_PREFIX": "fd4d:6169:6c63:6f77"}
 ATTEMPTS = 8  # to find networks that no other stack on this machine has
 BUILD_LIMIT = 900.0
 LIMIT = 180.0  # seconds for any other command
@@ -45,28 +46,30 @@ class DockerStack:
         files: Sequence[Path] = FILES,
         companion: str = COMPANION,
         project: str | None = None,
+        own_networks: bool = False,
         keep: bool = False,
     ) -> None:
         """Choose the companion's settings on top of those of `tests/stack/compose.yml`.
 
-        `companion` is the name of its service. `keep` leaves the stack running at the end, for looking around by hand.
+        `companion` is the name of its service. `own_networks`: mailcow's own subnets, unless another stack has them.
+        `keep` leaves the stack running at the end, for looking around by hand.
         """
         self.companion = companion
         self.project = project or f"bed{secrets.token_hex(4)}"
         self.settings = dict(settings or {})
         self._files = list(files)
+        self._own_networks = own_networks
         self._keep = keep
         self._folder: Path | None = None
         self._environment: dict[str, str] = {}
 
     def __enter__(self) -> Self:
         self._folder = Path(tempfile.mkdtemp(prefix="stack-"))
-        override = self._folder / "settings.json"  # JSON is YAML too
-        services = {self.companion: {"environment": self.settings}}
-        override.write_text(json.dumps({"services": services}), encoding="utf-8")
-        self._files.append(override)
+        self._files.append(self._folder / "settings.json")  # JSON is YAML too
+        self._write_settings()
         try:
-            self._environment = engine_environment() | self._stack_environment()
+            networks = MAILCOWS_NETWORKS if self._own_networks else networks_by_chance()
+            self._environment = engine_environment() | self._stack_environment() | networks
             self.compose("build", limit=BUILD_LIMIT)
             self._up()
         except BaseException:
@@ -79,6 +82,15 @@ class DockerStack:
     ) -> None:
         if not self._keep:
             self.down()
+
+    def configure(self, settings: Mapping[str, str]) -> None:
+        """Give the companion these settings and no others, as `docker compose up -d` does after an admin changed them."""
+        for name in self.settings.keys() - settings.keys():
+            self._environment.pop(name, None)
+        self.settings = dict(settings)
+        self._environment |= self.settings
+        self._write_settings()
+        self.compose("up", "--detach", "--no-build", "--no-deps", self.companion)
 
     def compose(
         self, *arguments: str, check: bool = True, limit: float = LIMIT, text: str | None = None
@@ -179,7 +191,7 @@ class DockerStack:
         command = ["openssl", "s_client", "-connect", f"{self.address(service)}:{port}"]
         command += ["-servername", name] if name else ["-noservername"]
         command += ["-starttls", starttls] if starttls else []
-        shown = run(command, self._environment, check=False, limit=10, text="")
+        shown = run(command, self._environment, check=False, limit=60, text="")
         begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----\n"
         if begin not in shown:
             raise CommandFailedError(f"{service}:{port} serves no certificate for {name!r}\n{tail(shown)}")
@@ -194,16 +206,16 @@ class DockerStack:
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder = None
 
+    def _write_settings(self) -> None:
+        services = {self.companion: {"environment": self.settings}}
+        self._files[-1].write_text(json.dumps({"services": services}), encoding="utf-8")
+
     def _stack_environment(self) -> dict[str, str]:
-        # mailcow's own names for the networks, from ranges that are private.
-        chosen = ipaddress.ip_network(f"172.{24 + secrets.randbelow(8)}.{secrets.randbelow(256)}.0/24")
         return {
             "COMPANION_IMAGE": "acme-companion:test",
             "SOCKET_PROXY_IMAGE": "acme-companion-socket-proxy:test",
             **self.settings,
             "COMPOSE_PROJECT_NAME": self.project,
-            "IPV4_NETWORK": str(chosen.network_address).removesuffix(".0"),
-            "IPV6_NETWORK_PREFIX": f"fd4d:6169:{secrets.token_hex(2)}:{secrets.token_hex(2)}",
         }
 
     def _up(self) -> None:
@@ -215,9 +227,18 @@ class DockerStack:
                     logs = self.compose("logs", "--no-color", "--tail", "20", check=False)
                     raise StartFailedError(f"{problem}\n{logs}") from problem
                 self.compose("down", "--volumes", check=False)
-                self._environment |= self._stack_environment()
+                self._environment |= networks_by_chance()
             else:
                 return
+
+
+def networks_by_chance() -> dict[str, str]:
+    """Choose subnets from ranges that are private, by mailcow's own names for them."""
+    chosen = ipaddress.ip_network(f"172.{24 + secrets.randbelow(8)}.{secrets.randbelow(256)}.0/24")
+    return {
+        "IPV4_NETWORK": str(chosen.network_address).removesuffix(".0"),
+        "IPV6_NETWORK_PREFIX": f"fd4d:6169:{secrets.token_hex(2)}:{secrets.token_hex(2)}",
+    }
 
 
 def engine_environment() -> dict[str, str]:
