@@ -65,7 +65,7 @@ async def test_a_wildcard_takes_the_place_of_what_it_covers(stack: DnsStack):
 
     assert not report.failed, stack.log.said
     assert stack.ordered() == [sorted([f"*.{other}", stack.imap, stack.host])]
-    names = f"{stack.host} *.{other} {stack.imap}"
+    names = f"{stack.host} *.{other} .{other} {stack.imap}"
     assert domains_of(stack, seen_by_siblings(stack.volume)) == {stack.host: names}
     assert steps(await stack.cycle()) == [("Keep", stack.host)]
     assert stack.txt(stack.host, stack.imap, other) == set()
@@ -80,7 +80,7 @@ async def test_a_wildcard_over_the_hostname_has_a_certificate_of_its_own(stack: 
     assert sorted(stack.ordered()) == [[f"*.{stack.base}"], sorted([stack.host, stack.base])]
     assert domains_of(stack, seen_by_siblings(stack.volume)) == {
         stack.host: f"{stack.host} {stack.base}",
-        f"wildcard_.{stack.base}": f"*.{stack.base}",
+        f"wildcard_.{stack.base}": f"*.{stack.base} .{stack.base}",
     }
     kept = [("Keep", stack.host), ("Keep", f"wildcard_.{stack.base}")]
     assert steps(await stack.cycle()) == kept
