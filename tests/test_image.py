@@ -21,7 +21,7 @@ pytestmark = pytest.mark.docker
 
 IMAGE = "acme-companion:test"
 BASE = "acme-companion-base:trixie"
-LIMIT = 60.0
+LIMIT = 120.0
 # As docker-compose.yml runs it.
 HARDENED = (
     *("--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--cap-add", "DAC_OVERRIDE"),

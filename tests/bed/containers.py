@@ -20,7 +20,7 @@ SOCKET = Path("/var/run/docker.sock")
 BASE = "acme-companion-base:trixie"
 STACK = "acme-companion-stack:trixie"
 IDLE = ("python3", "-c", "import signal; signal.sigwait([signal.SIGTERM])")
-LIMIT = 60.0
+LIMIT = 120.0
 
 
 class Containers:

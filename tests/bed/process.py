@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 LOOPBACK = "127.0.0.1"
-START_LIMIT = 20.0  # seconds; the programs here need well under one, but a busy machine has its moments
+START_LIMIT = 60.0  # seconds; the programs here need well under one, but a busy machine has its moments
 STOP_LIMIT = 5.0
 PROBE = 0.5  # for one look whether it answers: whoever has our port may be silent
 
