@@ -31,6 +31,10 @@ class Cloudflare:
             "ttl": 60,
         }
 
+    def take(self, identity: str) -> None:
+        """Publish it no longer."""
+        del self.records[identity]
+
     def answer(self, asked: Asked) -> Said:
         if asked.headers.get("Authorization") != f"Bearer {self.token}":
             return self._no(403, 9109, f"Invalid access token {asked.headers.get('Authorization')}")
@@ -49,7 +53,7 @@ class Cloudflare:
                 self.put(asked.document["name"], asked.document["content"])
                 return self._page({"id": "new"})
             case "DELETE", ["zones", "z1", "dns_records", identity]:
-                del self.records[identity]
+                self.take(identity)
                 return self._page({"id": identity})
             case _:
                 return self._no(404, 7003, "Could not route")
