@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from acme_companion.decide.open_orders import Place, Wish
     from acme_companion.ports import Clock, Journal, Log, Solving
 
-VALIDATED_WITHIN: Final = 10.0
+VALIDATED_WITHIN: Final = 5.0
 """Seconds from placing an order until an answered challenge shows that it was: some CAs call it pending meanwhile."""
 _ABOUT_REPLACES = frozenset({"alreadyReplaced", "conflict", "malformed", "unauthorized"})
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from acme_companion.act.acme.proof import NamesDeclined, Proofs
 from acme_companion.act.acme.waiting import Patience, together
 from acme_companion.decide.acme_answers import Authorization, authorization_of, identifier_of, order_of
 from acme_companion.decide.acme_problems import ProblemDocument, refused_names
-from acme_companion.problems import NotYet, Refused
+from acme_companion.problems import Damaged, NotYet, Refused
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
@@ -47,14 +47,18 @@ class Written:
 
     @asynccontextmanager
     async def noting(self, **changes: Any) -> AsyncIterator[None]:
-        """Write these changes down beside what the block does; they are written at its end, however it ends."""
+        """Write these changes down beside what the block does; they are written at its end, however it ends.
+
+        A disk that says no stops nothing: what was written before is enough to go on with the order.
+        """
         self.order = replace(self.order, **changes)
         task = asyncio.create_task(self.note())
         try:
             yield
         finally:
             # Never later: what is forgotten next must not come back.
-            await task
+            with suppress(Damaged):
+                await task
 
     def forget(self) -> None:
         """It is over: nobody is to go on with it. Raises `Damaged`."""
