@@ -1,6 +1,10 @@
 """Wrong settings for DNS: every complaint at once, each with its place, and never a credential."""
 
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from acme_companion.decide.settings.dns_file import DnsFile, parse_dns_file
 from acme_companion.decide.settings.read import read
@@ -155,3 +159,65 @@ def test_an_unknown_provider_says_which_are_known() -> None:
         "dns_hetznercloud? Known are dns_acmedns dns_ali "
     )
     assert sentence.endswith(" dns_zilore exec")
+
+
+LINES = st.sampled_from(
+    [
+        "[example.org]",
+        "[EXAMPLE.org] # comment",
+        "[",
+        "[]",
+        "[*.x.example]",
+        "[1.2.3.4]",
+        "[a b]",
+        "provider=dns_cf",
+        "provider=dns_xxx",
+        "provider=exec",
+        "challenge=http-01",
+        "challenge=",
+        f"CF_Token={CANARY}",
+        f"SAVED_CF_Token='{CANARY}",
+        f'export CF_Key="{CANARY}"',
+        f"CF_Tokem={CANARY}",
+        f"{CANARY}",
+        f"ACME_DNS_EXEC={CANARY}",
+        "\r",
+    ]
+) | st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+
+
+@given(
+    st.lists(LINES, max_size=12),
+    st.sampled_from(["y", "n"]),
+    st.sampled_from(["", "example.org:dns_cf", "x.example:exec"]),
+)
+def test_any_file_is_read_or_refused(lines: list[str], everywhere: str, zones: str) -> None:
+    """Whatever stands in it, `read` raises `SettingsWrong` and nothing else, with a place in each complaint and no value in any."""
+    file = parse_dns_file("\n".join(lines).encode(), "dns-01.conf")
+    environment = {
+        "MAILCOW_HOSTNAME": "mail.example.org",
+        "ACME_DNS_CHALLENGE": everywhere,
+        "ACME_DNS_PROVIDER": "dns_cf",
+        "ACME_DNS_ZONES": zones,
+    }
+    texts = told(environment, file)
+
+    assert CANARY not in "".join(texts)
+    assert [text for text in texts if not re.match(r"(environment|dns-01.conf:\d+): |…", text)] == []
+
+
+def told(environment: dict[str, str], file: DnsFile) -> tuple[str, ...]:
+    """The complaints, or else the warnings."""
+    try:
+        known = read(environment, None, file)
+    except SettingsWrong as problem:
+        return problem.complaints
+    return (*known.warnings, f"environment: {known!r}")
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes(data: bytes) -> None:
+    """No file makes the parser fail, and every section has its place."""
+    file = parse_dns_file(data, "dns-01.conf")
+
+    assert [one.place for one in file.sections if not re.fullmatch(r"dns-01.conf(:\d+)?", one.place)] == []
