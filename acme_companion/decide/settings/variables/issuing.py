@@ -34,7 +34,8 @@ CA = Theme(
         Variable(
             "ACME_PROFILE",
             "",
-            "The certificate profile to ask for, such as tlsserver or shortlived, if the CA offers it.",
+            "The certificate profile to ask for, such as tlsserver or shortlived. If the CA does not offer it, nothing is ordered, and "
+            "the log and `acme-companion plan` say which it offers.",
             "empty leaves the choice to the CA",
         ),
         Variable(

@@ -23,8 +23,8 @@ NAMES = Theme(
             "ADDITIONAL_SAN",
             "",
             "More names, separated by commas: webmail.example.org is that name, imap.* is that prefix on every mail domain. "
-            "A wildcard (*.example.org) needs DNS-01 for its zone (docs/dns-01.md). An entry that cannot be used is left out, with a "
-            "warning.",
+            "A wildcard (*.example.org) needs DNS-01 for its zone (docs/dns-01.md), an IP address a CA or a profile that certifies "
+            "those (ACME_PROFILE=shortlived at Let's Encrypt). An entry that cannot be used is left out, with a warning.",
             "none, as no name is requested that nobody asked for",
         ),
         Variable(
@@ -60,7 +60,8 @@ NAMES = Theme(
         Variable(
             "MAX_NAMES_PER_CERTIFICATE",
             "",
-            "When there are more names than this, they are spread over several certificates; 1 to 100.",
+            "When there are more names than this, they are spread over several certificates, each mail domain's together, and stay "
+            "where they are; 1 to 100.",
             "empty is 100, or 25 with ACME_PROFILE=tlsserver or shortlived: Let's Encrypt accepts no more",
         ),
     ),
