@@ -86,7 +86,6 @@ def test_adopted_key_is_for_the_ca_in_the_settings(root: Path) -> None:
 def test_staging_never_takes_the_adopted_key(root: Path) -> None:
     """Who tries our container with LE_STAGING=y first does not lose the account for later."""
     adopted = adopt(root)
-
     assert keys(root, directory_url=STAGING).key(STAGING) != adopted
     assert keys(root).key(DIRECTORY_URL) == adopted
 
@@ -110,7 +109,7 @@ def test_account_pem_was_moved_away(root: Path) -> None:
 
 
 def test_kinds(root: Path) -> None:
-    """RSA for who needs it (acme-tiny knows no other), EC else; an existing key stays what it is."""
+    """RSA for who needs it (acme-tiny), EC else; an existing key stays what it is."""
     rsa_key = load_pem_private_key(
         AccountKeys(root, None, DIRECTORY_URL, KeyType.RSA2048).key(DIRECTORY_URL), None
     )
@@ -153,7 +152,6 @@ def test_moved_when_the_admin_says_so(root: Path, private: Path) -> None:
     for _ in range(2):
         with volume(root, private=private, move=True, log=log).lock():
             pass
-
     assert inside(root / "acme") == ["accounts"]
     assert inside(root / "acme/accounts") == []
     assert [keys(root, private).key(url) for url in (DIRECTORY_URL, OTHER_CA)] == [adopted, other]

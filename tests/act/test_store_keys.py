@@ -96,7 +96,7 @@ def test_parameters_before_the_key(root: Path) -> None:
     store = volume(root)
     (root / "acme").mkdir()
     path = root / "acme" / "key.pem"
-    command = ["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-out", path]
+    command = ["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-out", str(path)]
     subprocess.run(command, check=True, capture_output=True)
     made = path.read_bytes()
     assert made.startswith(b"-----BEGIN EC PARAMETERS-----")

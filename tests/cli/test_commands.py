@@ -67,7 +67,7 @@ def test_check_beside_a_pair_of_somebody_else(run: Run, tmp_path: Path):
     ("arguments", "environment", "code", "says"),
     [
         pytest.param(("check", "--json"), {"LE_STAGING": "maybe"}, 2, "settings: 1 problem", id="settings"),
-        pytest.param(("caa", "--json"), {}, 1, "the account key", id="something is missing"),
+        pytest.param(("caa", "--json"), {}, 1, "account key", id="something is missing"),
     ],
 )
 def test_a_failure_for_machines(
@@ -125,6 +125,7 @@ def test_status_shows_every_endpoint_by_its_address(capsys: pytest.CaptureFixtur
             "lineages": [],
             "endpoints": rows,
             "not_verified": [],
+            "stopped_accounts": {"https://ca.example/dir": "its terms changed"},
             "undeployed": [HOST, "imap.example.org"],
             "last_success": "2026-11-21T12:00:00+00:00",
         }
@@ -136,6 +137,7 @@ def test_status_shows_every_endpoint_by_its_address(capsys: pytest.CaptureFixtur
         "SERVICE  ENDPOINT            NAME              SERVES",
         "postfix  172.22.1.9:25/smtp  mail.example.org  as it should",
         "postfix  [fd00::9]:25/smtp   mail.example.org  ANOTHER CERTIFICATE",
+        "nothing is ordered from https://ca.example/dir: its terms changed",
         "not yet seen to be served: mail.example.org, imap.example.org",
     ]
 
