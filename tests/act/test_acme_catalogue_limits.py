@@ -11,7 +11,9 @@ import pytest
 from acme_companion.act.acme.network import TRIES
 from acme_companion.problems import NotYet, Problem
 from tests.act.acme_proxy import answer, problem
+from tests.act.acme_world import StepClock, issue
 from tests.act.catalogue import Row, all_of, at, in_table, play
+from tests.act.scripted_ca import scripted_ca
 
 if TYPE_CHECKING:
     from tests.act.acme_proxy import Fault
@@ -162,6 +164,54 @@ async def test_limit_keeps_what_the_ca_said(row: Row, kind: str, ca_wide: bool, 
     assert said
     assert (said.kind, said.ca_wide, said.document.unpause_url) == (kind, ca_wide, page)
     assert said.retry_after == (None if kind == "" else 60.0)
+
+
+KINDS_OF_BOULDER = (
+    *(
+        "malformed",
+        "rejectedIdentifier",
+        "unauthorized",
+        "dns",
+        "connection",
+        "tls",
+        "caa",
+        "rateLimited",
+        "badCSR",
+    ),
+    *("badPublicKey", "orderNotReady", "alreadyReplaced", "conflict", "invalidProfile", "userActionRequired"),
+    *(
+        "accountDoesNotExist",
+        "serverInternal",
+        "badNonce",
+        "badRevocationReason",
+        "alreadyRevoked",
+        "unsupportedContact",
+    ),
+)
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_BOULDER)
+@pytest.mark.parametrize(
+    "path", ["/account", "/order", "/authz", "/challenge", "/placed", "/finalize", "/certificate"]
+)
+async def test_every_kind_of_problem(kind: str, path: str) -> None:
+    """B-10: whatever Boulder says, and wherever: a certificate, or one sentence with its words, after few requests."""
+    script = at(path, *[problem(400, kind, "because of the weather")] * 500)
+    async with scripted_ca() as ca:
+        script(ca)
+        try:
+            await issue(ca, "a.example.org", clock=StepClock())
+        except Problem as declined:
+            said = str(declined)
+            assert (
+                "because of the weather" in said
+                or kind in {"badNonce", "orderNotReady"}
+                or path == "/challenge"
+            )
+            assert said.isprintable()
+
+    assert len(ca.requests) <= 300
+    assert len(ca.objects("/placed")) <= 5
 
 
 async def test_problem_is_kept_whole() -> None:

@@ -128,6 +128,7 @@ class Session:
         spki = spki_of(key.public_key())
         if spki == self._key.spki:
             raise Refused("the account key must not be the certificate's key as well (RFC 8555 section 11.1)")
+        why = ""
         for _ in range(ROUNDS):
             if self._stopped:
                 raise self._stopped
@@ -142,16 +143,17 @@ class Session:
                 )
             except NamesDeclined as declined:
                 request.without(declined)
+                why = f"refused so far: {request.listed()}"
             except OrderDead:
+                why = "an authorization ran out every time"
                 self._log.info(f"{request.names[0]}: an authorization ran out meanwhile; ordering anew")
             except Declined as declined:
                 await self._repair_account(orders.directory, account, declined)
+                why = str(declined)
             else:
                 believed = self._believed(chain, request, spki, move)
                 return Issued(believed, csr.public_bytes(Encoding.PEM), request.left_out, request.documents)
-        raise NotYet(
-            f"{request.names[0]}: no certificate after ordering {ROUNDS} times; refused so far: {request.listed()}"
-        )
+        raise NotYet(f"{request.names[0]}: no certificate after ordering {ROUNDS} times; {why}")
 
     def _wish(self, request: Request, account: str, spki: str) -> Wish:
         return Wish(request.names, self._ca.directory_url, account, spki, self._ca.profile or "")
