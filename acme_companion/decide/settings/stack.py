@@ -38,6 +38,7 @@ def _docker_host(source: Source, *, docker_socket_exists: bool) -> str:
     """Where containers are reached: RELOADER says what is there, DOCKER_HOST says where."""
     reloader = source.get("RELOADER", values.choice(Reloader))
     given = source.get("DOCKER_HOST", values.optional(values.docker_host))
+    usable: tuple[str, ...]
     match reloader:
         case Reloader.AUTO:
             return given or (_DOCKER_SOCKET if docker_socket_exists else _MAILCOW_GATEWAY)
