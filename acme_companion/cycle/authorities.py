@@ -60,8 +60,8 @@ class Authorities:
 
 async def rehearse(
     step: Issue, stage: CertificateAuthority, key_pem: bytes, world: World
-) -> tuple[Mapping[Name, str], tuple[Name, ...]]:
-    """Order the names that no CA has validated yet at the staging directory: those that it refused, and those that worked.
+) -> tuple[NameRefusals, tuple[Name, ...]]:
+    """Order the names that no CA has validated yet at the staging directory: what it refused, and the names that worked.
 
     The certificate is thrown away. A stage that is down, slow or odd proves nothing, and stops nothing: the CA itself is
     asked then, at a pace that stays below its limits also if every try fails.
@@ -70,17 +70,25 @@ async def rehearse(
     try:
         issued = await stage.issue(names, (), key_pem, "")
     except NameRefusals as problem:
-        return {name: f"{_REFUSED}: {why}" for name, why in problem.by_name.items()}, ()
+        return _refusals(problem.by_name), ()
     except Problem as problem:
         world.log.warning(
             f"{step.lineage}: the rehearsal told nothing, the CA is asked without it: {problem}"
         )
-        return {}, ()
+        return _refusals({}), ()
     world.log.info(
         f"{step.lineage}: the rehearsal worked for {len(names) - len(issued.left_out)} of {len(names)} names"
     )
-    refused = {name: f"{_REFUSED}: {why}" for name, why in issued.left_out.items()}
-    return refused, tuple(name for name in names if name not in refused)
+    return _refusals(issued.left_out), tuple(name for name in names if name not in issued.left_out)
 
 
-_REFUSED = "at the rehearsal, at the CA's staging directory, so that nothing is used up"
+def _refusals(by_name: Mapping[Name, str]) -> NameRefusals:
+    told = {name: f"at the rehearsal: {why}" for name, why in by_name.items()}
+    listed = "; ".join(f"{name}: {why}" for name, why in list(by_name.items())[:_MOST_LISTED])
+    return NameRefusals(
+        f"the CA's staging directory refused {listed}, so the CA itself was not asked, and nothing is used up",
+        told,
+    )
+
+
+_MOST_LISTED = 3

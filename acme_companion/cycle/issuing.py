@@ -137,7 +137,7 @@ async def _one(step: Issue, journal: Journal, shared: _Shared) -> Issued | Probl
         if step.rehearse and shared.stage is not None:
             refused, worked = await rehearse(step, shared.stage, shared.key_pem, shared.world)
             shared.progress.note_rehearsed(worked)
-            left = left.without(NameRefusals("the staging directory refused names", refused))
+            left = left.without(refused)
         ca = shared.cas.session(ca_of(shared.settings, step))
         while True:  # each time with one name less, at least
             try:
