@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -20,15 +20,8 @@ if TYPE_CHECKING:
 
 TOKEN = re.compile(r"[A-Za-z0-9_-]{16,128}\Z")
 """A challenge token (section 8.3): it becomes a file name, so nothing else may stand in it."""
-LONGEST_WAIT = timedelta(days=8)
-"""No CA's limit lasts longer than a week; a longer `Retry-After` is a mistake."""
 
 
-_LINK = re.compile(
-    r"""<(?P<target>[^<>]*)>[^<>]*?;\s*rel\s*=\s*(?:"(?P<quoted>[^"<>]*)"|(?P<plain>[^\s;,"<>]+))""",
-    re.IGNORECASE,
-)
-_LONGEST_LINKS = 10_000
 _KNOWN_TYPES = frozenset(ChallengeType)
 _DRAFTS = frozenset({ChallengeType.DNS_ACCOUNT_01, ChallengeType.DNS_PERSIST_01})
 
@@ -191,29 +184,6 @@ def authorization_of(value: Mapping[str, Any]) -> Authorization:
     )
 
 
-def retry_after(value: str | None, date: str | None, now: datetime) -> float | None:
-    """Seconds to wait by `Retry-After` (RFC 9110 section 10.2.3), 0 … eight days; None when absent or garbled.
-
-    An HTTP-date is compared with the answer's own `Date`, so that our clock may be wrong; `now` serves without it.
-    """
-    text = (value or "").strip()
-    if re.fullmatch(r"\d{1,20}", text, re.ASCII):
-        seconds = float(text)
-    elif (until := _http_date(text)) is not None:
-        seconds = (until - (_http_date(date or "") or now)).total_seconds()
-    else:
-        return None
-    return min(max(seconds, 0.0), LONGEST_WAIT.total_seconds())
-
-
-def links(values: Iterable[str], relation: str) -> tuple[str, ...]:
-    """The targets in `Link` headers (RFC 8288) that have this relation, as they stand there."""
-    found = (one for value in values for one in _LINK.finditer(value[:_LONGEST_LINKS]))
-    return tuple(
-        one["target"] for one in found if relation in (one["quoted"] or one["plain"] or "").lower().split()
-    )
-
-
 def _challenges(values: Iterable[Mapping[str, Any]]) -> Iterator[Challenge]:
     for value in values:
         if (kind := _text(value.get("type"))) not in _KNOWN_TYPES:
@@ -247,6 +217,11 @@ def _challenge_of(kind: ChallengeType, value: Mapping[str, Any]) -> Challenge:
 def _identifier(value: object) -> str:
     given = value if isinstance(value, dict) else {}
     kind, text = _text(given.get("type")), _text(given.get("value")).lower()
+    if kind == "ip":
+        with suppress(
+            ValueError
+        ):  # RFC 8738 wants the canonical form (RFC 5952); whoever writes another one means the same
+            text = str(ip_address(text))
     return text if kind == "dns" else f"{kind}:{text}"
 
 
@@ -263,15 +238,6 @@ def _moment(value: object) -> datetime | None:
         return moment.astimezone(UTC) if moment.tzinfo is not None else None
     except (ValueError, OverflowError):
         return None
-
-
-def _http_date(text: str) -> datetime | None:
-    try:
-        moment = parsedate_to_datetime(text)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-    # "-0000" and other zones without an offset come back naive; HTTP knows only GMT.
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

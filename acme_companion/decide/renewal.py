@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from acme_companion.decide.acme_answers import retry_after
+from acme_companion.decide.acme_headers import retry_after
 from acme_companion.decide.memory import Failures, RenewalWindow
 from acme_companion.decide.names import quoted
 

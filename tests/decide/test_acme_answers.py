@@ -18,10 +18,8 @@ from acme_companion.decide.acme_answers import (
     Order,
     authorization_of,
     directory_of,
-    links,
     object_of,
     order_of,
-    retry_after,
 )
 from acme_companion.decide.acme_problems import ProblemDocument
 from acme_companion.decide.settings import ChallengeType
@@ -30,46 +28,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 NOW = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
-HOUR = "Fri, 20 Nov 2026 13:00:00 GMT"
-EIGHT_DAYS = 691_200.0
 URLS = {"newNonce": "https://ca/n", "newAccount": "https://ca/a", "newOrder": "https://ca/o"}
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
     max_leaves=12,
 )
-
-
-@pytest.mark.parametrize(
-    ("value", "date", "seconds"),
-    [
-        pytest.param("120", None, 120.0, id="seconds"),
-        pytest.param(" 0 ", None, 0.0, id="at once"),
-        pytest.param(HOUR, None, 3600.0, id="a date, by our clock"),
-        pytest.param(HOUR, "Fri, 20 Nov 2026 12:59:50 GMT", 10.0, id="a date, by the CA's own clock"),
-        pytest.param(HOUR, "yesterday", 3600.0, id="a date, the CA's own clock garbled"),
-        pytest.param("Fri, 20 Nov 2026 13:00:00 -0000", None, 3600.0, id="a date without a zone is UTC"),
-        pytest.param("Thu, 01 Jan 1970 00:00:00 GMT", None, 0.0, id="a past date"),
-        pytest.param("Fri, 31 Dec 9999 23:59:59 GMT", None, EIGHT_DAYS, id="a date far away"),
-        pytest.param("99999999999999999999", None, EIGHT_DAYS, id="ages"),
-        pytest.param("9" * 5000, None, None, id="a number without end"),
-        pytest.param("-5", None, None, id="negative"),
-        pytest.param("1.5", None, None, id="a fraction"),
-        pytest.param("\u0661", None, None, id="digits of another script"),
-        pytest.param("soon", None, None, id="garbage"),
-        pytest.param("", None, None, id="empty"),
-        pytest.param(None, None, None, id="absent"),
-    ],
-)
-def test_retry_after(value: str | None, date: str | None, seconds: float | None) -> None:
-    assert retry_after(value, date, NOW) == seconds
-
-
-@given(st.text(max_size=60), st.none() | st.text(max_size=60))
-def test_retry_after_never_fails(value: str, date: str | None) -> None:
-    """Whatever a header holds, the wait is sane."""
-    seconds = retry_after(value, date, NOW)
-    assert seconds is None or 0 <= seconds <= EIGHT_DAYS
 
 
 def complaint(read: Callable[[Any], object], value: object) -> str:
@@ -133,14 +97,19 @@ def test_url_that_is_not_https(url: object) -> None:
 def test_order() -> None:
     value = {
         "status": "mumbling",
-        "identifiers": [{"type": "dns", "value": "A.example"}, {"type": "ip", "value": "192.0.2.1"}],
+        "identifiers": [
+            {"type": "dns", "value": "A.example"},
+            {"type": "ip", "value": "192.0.2.1"},
+            {"type": "ip", "value": "2001:DB8:0::1"},
+            {"type": "ip", "value": "odd"},
+        ],
         "authorizations": ["https://ca/1"],
         "finalize": "https://ca/f",
         "error": {"type": "urn:ietf:params:acme:error:caa", "detail": "no"},
     }
     assert order_of(value) == Order(
         "mumbling",
-        frozenset({"a.example", "ip:192.0.2.1"}),
+        frozenset({"a.example", "ip:192.0.2.1", "ip:2001:db8::1", "ip:odd"}),
         ("https://ca/1",),
         "https://ca/f",
         "",
@@ -212,32 +181,6 @@ def test_challenge_of_a_draft_that_cannot_be_read(kind: str) -> None:
 def test_when_an_order_expires(text: object, read: datetime | None) -> None:
     """RFC 3339 (section 7.1.3); what cannot be read is as good as absent."""
     assert order_of({"status": "ready", "finalize": "https://ca/f", "expires": text}).expires == read
-
-
-@pytest.mark.parametrize(
-    ("values", "found"),
-    [
-        pytest.param(['<https://ca/1>;rel="alternate"'], ("https://ca/1",), id="one"),
-        pytest.param(
-            [
-                '<https://ca/dir>;rel="index"',
-                '<https://ca/1>; rel="alternate"',
-                "<https://ca/2>; REL=Alternate",
-            ],
-            ("https://ca/1", "https://ca/2"),
-            id="a header for each",
-        ),
-        pytest.param(
-            ['<https://ca/dir>; rel="index", <https://ca/1,2>; title="a, b"; rel="up alternate"'],
-            ("https://ca/1,2",),
-            id="one header for all",
-        ),
-        pytest.param(['<https://ca/1>;rel="alternatives"', "alternate", "<", ""], (), id="none"),
-    ],
-)
-def test_links(values: list[str], found: tuple[str, ...]) -> None:
-    """However a CA writes its links (RFC 8288)."""
-    assert links(values, "alternate") == found
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from acme_companion.decide.acme_answers import NotAnAcmeAnswer, links, object_of
+from acme_companion.decide.acme_answers import NotAnAcmeAnswer, object_of
+from acme_companion.decide.acme_headers import links
 from acme_companion.decide.acme_problems import ProblemDocument, Rejection, legible, problem_of
 from acme_companion.problems import NotYet, Problem, Refused
 

@@ -17,7 +17,8 @@ from acme_companion import __version__
 from acme_companion.act.acme.answer import Answer, Declined
 from acme_companion.act.acme.pacing import Nonces, Pace
 from acme_companion.act.acme.proxies import proxy_for
-from acme_companion.decide.acme_answers import NotAnAcmeAnswer, acme_url, retry_after
+from acme_companion.decide.acme_answers import NotAnAcmeAnswer, acme_url
+from acme_companion.decide.acme_headers import retry_after
 from acme_companion.decide.acme_problems import legible, without_credentials
 from acme_companion.problems import NotYet
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from acme_companion.act.dns.child_process import little_of, running, tail_of
 from acme_companion.act.dns.masking import masked
-from acme_companion.decide.acme_answers import retry_after
+from acme_companion.decide.acme_headers import retry_after
 from acme_companion.decide.acme_problems import without_credentials
 from acme_companion.decide.dns_providers import SHOWN
 from acme_companion.problems import NotYet, Problem, Refused

@@ -1,0 +1,51 @@
+"""What a CA says in headers: when to ask again (RFC 9110 section 10.2.3), and where else to look (RFC 8288)."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+LONGEST_WAIT = timedelta(days=8)
+"""No CA's limit lasts longer than a week; a longer `Retry-After` is a mistake."""
+_LINK = re.compile(
+    r"""<(?P<target>[^<>]*)>[^<>]*?;\s*rel\s*=\s*(?:"(?P<quoted>[^"<>]*)"|(?P<plain>[^\s;,"<>]+))""",
+    re.IGNORECASE,
+)
+_LONGEST_LINKS = 10_000
+
+
+def retry_after(value: str | None, date: str | None, now: datetime) -> float | None:
+    """Seconds to wait by `Retry-After` (RFC 9110 section 10.2.3), 0 … eight days; None when absent or garbled.
+
+    An HTTP-date is compared with the answer's own `Date`, so that our clock may be wrong; `now` serves without it.
+    """
+    text = (value or "").strip()
+    if re.fullmatch(r"\d{1,20}", text, re.ASCII):
+        seconds = float(text)
+    elif (until := _http_date(text)) is not None:
+        seconds = (until - (_http_date(date or "") or now)).total_seconds()
+    else:
+        return None
+    return min(max(seconds, 0.0), LONGEST_WAIT.total_seconds())
+
+
+def links(values: Iterable[str], relation: str) -> tuple[str, ...]:
+    """The targets in `Link` headers (RFC 8288) that have this relation, as they stand there."""
+    found = (one for value in values for one in _LINK.finditer(value[:_LONGEST_LINKS]))
+    return tuple(
+        one["target"] for one in found if relation in (one["quoted"] or one["plain"] or "").lower().split()
+    )
+
+
+def _http_date(text: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    # "-0000" and other zones without an offset come back naive; HTTP knows only GMT.
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
