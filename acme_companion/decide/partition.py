@@ -22,19 +22,22 @@ class Share:
     most: int
     usable: Collection[Name] | None
     names: list[Name] = field(default_factory=list)
+    stars: list[Name] = field(default_factory=list)
     counted: int = 0
     characters: int = 0
 
     def fits(self, unit: Sequence[Name]) -> bool:
         """Whether `unit` has room, and no wildcard would stand beside a name that it covers: a CA refuses both together."""
-        ours = [name for name in unit if self._counts(name)]
-        if self.counted + len(ours) > self.most or self.characters + _length(ours) > MOST_CHARACTERS:
+        return self.takes([name for name in unit if self._counts(name)])
+
+    def takes(self, usable: Sequence[Name]) -> bool:
+        """`fits` for names that all are usable."""
+        if self.counted + len(usable) > self.most or self.characters + _length(usable) > MOST_CHARACTERS:
             return False
-        return not any(
-            one.covers(other) or other.covers(one)
-            for one in ours
-            for other in self.names
-            if (one.is_wildcard or other.is_wildcard) and self._counts(other)
+        # Most certificates have no wildcard at all, and most units are asked for room in many of them.
+        stars = [name for name in usable if name.is_wildcard]
+        return not any(star.covers(name) for star in self.stars for name in usable) and not any(
+            star.covers(name) for star in stars for name in self.names if self._counts(name)
         )
 
     def take(self, unit: Iterable[Name]) -> None:
@@ -43,6 +46,8 @@ class Share:
             if self._counts(name):
                 self.counted += 1
                 self.characters += len(name.text)
+                if name.is_wildcard:
+                    self.stars.append(name)
 
     def _counts(self, name: Name) -> bool:
         return self.usable is None or name in self.usable
@@ -60,8 +65,8 @@ class Room:
         made.take(names)
         return made
 
-    def has_usable(self, unit: Iterable[Name]) -> bool:
-        return self.usable is None or any(name in self.usable for name in unit)
+    def usable_of(self, unit: Sequence[Name]) -> Sequence[Name]:
+        return unit if self.usable is None else [name for name in unit if name in self.usable]
 
 
 def spread(
@@ -82,15 +87,15 @@ def spread(
     parts = [part for unit in units for part in _parts(unit, room)]
     settled = [(name,) for name in favoured if homes and name in homes[0]]
     new = [(name,) for name in favoured if (name,) not in settled]
-    homeless = _placed(settled, shares[:1])
-    homeless += _placed_at_home(parts, shares, homes)
+    homeless = _placed(settled, shares[:1], room)
+    homeless += _placed_at_home(parts, shares, homes, room)
     # Only what finds no room in the first share goes where it was, or anywhere else.
-    homeless += _placed_at_home(_placed(new, shares[:1]), shares, homes)
+    homeless += _placed_at_home(_placed(new, shares[:1], room), shares, homes, room)
     for unit in homeless:
         # What cannot be certified anyway needs no certificate of its own.
-        if not room.has_usable(unit):
+        if not room.usable_of(unit):
             shares[0].take(unit)
-        elif _placed([unit], shares):
+        elif _placed([unit], shares, room):
             shares.append(room.share(unit))
     return [shares[0], *(share for share in shares[1:] if share.counted)]
 
@@ -104,7 +109,7 @@ def _parts(unit: Sequence[Name], room: Room) -> Iterator[Sequence[Name]]:
 
 
 def _placed_at_home(
-    units: Sequence[Sequence[Name]], shares: Sequence[Share], homes: Sequence[Collection[Name]]
+    units: Sequence[Sequence[Name]], shares: Sequence[Share], homes: Sequence[Collection[Name]], room: Room
 ) -> list[Sequence[Name]]:
     """Put each unit where most of its names are certified already; what is left to place afterwards, in order."""
     by_name: dict[Name, list[int]] = {}
@@ -121,7 +126,7 @@ def _placed_at_home(
         else:
             left.add(index)
     for _, index, number in sorted(at_home):
-        if _placed([units[index]], shares[number : number + 1]):
+        if _placed([units[index]], shares[number : number + 1], room):
             left.add(index)
     return [units[index] for index in sorted(left)]
 
@@ -131,11 +136,12 @@ def _grows(unit: Sequence[Name], home: Collection[Name]) -> bool:
     return any(name not in home for name in unit)
 
 
-def _placed(units: Iterable[Sequence[Name]], shares: Sequence[Share]) -> list[Sequence[Name]]:
+def _placed(units: Iterable[Sequence[Name]], shares: Sequence[Share], room: Room) -> list[Sequence[Name]]:
     """Put each unit into the first share that it fits into; what is left to place afterwards."""
     left = []
     for unit in units:
-        share = next((share for share in shares if share.fits(unit)), None)
+        usable = room.usable_of(unit)
+        share = next((share for share in shares if share.takes(usable)), None)
         if share is None:
             left.append(unit)
         else:
