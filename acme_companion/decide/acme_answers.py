@@ -7,6 +7,7 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -218,9 +219,8 @@ def _identifier(value: object) -> str:
     given = value if isinstance(value, dict) else {}
     kind, text = _text(given.get("type")), _text(given.get("value")).lower()
     if kind == "ip":
-        with suppress(
-            ValueError
-        ):  # RFC 8738 wants the canonical form (RFC 5952); whoever writes another one means the same
+        # RFC 8738 wants the canonical form (RFC 5952); whoever writes another one means the same.
+        with suppress(ValueError):
             text = str(ip_address(text))
     return text if kind == "dns" else f"{kind}:{text}"
 

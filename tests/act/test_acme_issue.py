@@ -12,6 +12,7 @@ from aiohttp import web
 from cryptography import x509
 
 from acme_companion.act.acme.network import CONNECTIONS
+from acme_companion.decide.names import Name
 from acme_companion.decide.pair import Pair, leaf_of
 from acme_companion.decide.settings import Http01
 from acme_companion.problems import NameRefusals, Refused
@@ -257,3 +258,19 @@ async def test_cancelled_issue_leaves_no_files(names_dns: ChallengeTestServer, t
             with pytest.raises(asyncio.CancelledError):
                 await task
             assert list(tmp_path.iterdir()) == []
+
+
+async def test_addresses_and_names_in_one_certificate(proxy: AcmeProxy) -> None:
+    """RFC 8738: an address is ordered and certified as what it is, and is nobody's common name."""
+    ordered = (Name.parse_address(LOOPBACK), *names("beside.example.org"))
+    async with session_with(proxy) as session:
+        issued = await session.issue(ordered, (), CERTIFICATE_KEY, "")
+
+    [order] = proxy.asked("/order-plz")
+    assert order["identifiers"] == [
+        {"type": "ip", "value": LOOPBACK},
+        {"type": "dns", "value": "beside.example.org"},
+    ]
+    request = x509.load_pem_x509_csr(issued.csr_pem)
+    assert list(request.subject) == []
+    assert set(Pair(CERTIFICATE_KEY, issued.chain_pem).certificate().names) == set(ordered)
