@@ -56,3 +56,4 @@ def test_the_pace_leaves_room_for_what_piles_up_on_the_way() -> None:
     """The CA's own limit for one address, 250 a second and 125 at once, is never passed."""
     assert pacing.REQUESTS_A_SECOND == 250
     assert pacing.BURST + network.CONNECTIONS == 125
+    assert (pacing.NONCES_A_SECOND, pacing.NONCE_BURST, network.CONNECTIONS) == (20, 10, 10)

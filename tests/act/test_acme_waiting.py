@@ -9,7 +9,8 @@ import pytest
 from acme_companion.act.acme import pacing, proxies
 from acme_companion.act.acme.pacing import Nonces, Pace
 from acme_companion.act.acme.waiting import Patience, together
-from tests.act.acme_world import StepClock
+from tests.act.acme_world import StepClock, issue
+from tests.act.scripted_ca import scripted_ca
 
 
 @pytest.mark.parametrize(
@@ -58,6 +59,19 @@ async def test_pace() -> None:
     assert burst_took == pytest.approx(0, abs=1e-6)
     assert then_took - burst_took == pytest.approx(240 / pacing.REQUESTS_A_SECOND)
     assert clock.slept == []
+
+
+async def test_pace_of_nonces() -> None:
+    """Where no answer brings a nonce, each request needs two, and the CA's own limit for nonces is kept."""
+    clock = StepClock()
+
+    async with scripted_ca() as ca:
+        ca.keep_nonces()
+        await issue(ca, *(f"n{number}.example.org" for number in range(50)), clock=clock)
+        asked = len(ca.asked("/nonce"))
+
+    assert asked > 100
+    assert sum(clock.slept) >= (asked - pacing.NONCE_BURST) / pacing.NONCES_A_SECOND - 0.1
 
 
 def test_newest_nonce_goes_first_and_old_ones_not_at_all() -> None:

@@ -15,7 +15,7 @@ from yarl import URL
 
 from acme_companion import __version__
 from acme_companion.act.acme.answer import Answer, Declined
-from acme_companion.act.acme.pacing import Nonces, Pace
+from acme_companion.act.acme.pacing import NONCE_BURST, NONCES_A_SECOND, Nonces, Pace
 from acme_companion.act.acme.proxies import proxy_for
 from acme_companion.decide.acme_answers import NotAnAcmeAnswer, acme_url
 from acme_companion.decide.acme_headers import retry_after
@@ -70,6 +70,7 @@ class Network:
         self._session, self._key, self._clock, self._trust = session, key, clock, trust
         self._slots = asyncio.Semaphore(CONNECTIONS)
         self._pace, self._nonces = Pace(clock), Nonces(clock)
+        self._nonce_pace = Pace(clock, NONCES_A_SECOND, NONCE_BURST)
         self.new_nonce_url = ""
         self.account_url = ""
 
@@ -125,6 +126,7 @@ class Network:
         if payload is None:
             return await self._send(method, url, None, accept)
         for _ in range(NONCE_TRIES):
+            await self._pace.turn()
             # Taken here, where the request has its slot: the answer to another one may just have brought it.
             nonce = self._nonces.take() or await self._new_nonce()
             account = "" if by_key else self.account_url
@@ -136,6 +138,7 @@ class Network:
         raise NotYet(f"{url}: the CA rejected {NONCE_TRIES} nonces in a row")
 
     async def _new_nonce(self) -> str:
+        await self._nonce_pace.turn()
         # GET, because the answer to a HEAD costs some servers the connection.
         answer = await self._send("GET", self.new_nonce_url, None, "*/*")
         if nonce := self._nonces.take():
@@ -149,7 +152,6 @@ class Network:
 
     async def _send(self, method: str, url: str, body: bytes | None, accept: str) -> Answer:
         _check(url)
-        await self._pace.turn()
         headers = {**HEADERS, "Accept": accept}
         if body is not None:
             headers["Content-Type"] = "application/jose+json"

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 # most ten more. Only a CA that is less than 40 ms away ever feels it.
 REQUESTS_A_SECOND = 250.0
 BURST = 125.0 - 10
+# It counts requests for nonces alone, and takes far fewer of them: each of our connections needs one to begin with,
+# and afterwards answers bring them. The directory, which is asked for once, counts for neither.
+NONCES_A_SECOND = 20.0
+NONCE_BURST = 10.0
 NONCE_LIFE = 300.0  # seconds; after a pause an old nonce is more likely refused than not
 MOST_NONCES = 64
 LONGEST_NONCE = 512  # characters
@@ -22,14 +26,14 @@ LONGEST_NONCE = 512  # characters
 class Pace:
     """A token bucket: `turn` returns when one more request is fair."""
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(self, clock: Clock, a_second: float = REQUESTS_A_SECOND, burst: float = BURST) -> None:
+        self._clock, self._a_second, self._burst = clock, a_second, burst
         self._ready_at = float("-inf")
 
     async def turn(self) -> None:
         now = self._clock.monotonic()
         # The moment at which the bucket would be full again tells how much is in it now.
-        self._ready_at = max(self._ready_at, now - BURST / REQUESTS_A_SECOND) + 1 / REQUESTS_A_SECOND
+        self._ready_at = max(self._ready_at, now - self._burst / self._a_second) + 1 / self._a_second
         if (wait := self._ready_at - now) > 0:
             await self._clock.sleep(wait)
 
