@@ -31,6 +31,11 @@ def a_servfail(stack: Stack) -> dict[str, str]:
     return {}
 
 
+def a_servfail_of_the_hostname(stack: Stack) -> dict[str, str]:
+    stack.dns.set_servfail(stack.host)
+    return {}
+
+
 def another_address(stack: Stack) -> dict[str, str]:
     stack.dns.add_a(stack.imap, ELSEWHERE)
     return {}
@@ -59,6 +64,7 @@ def no_mail_domain_at_all(stack: Stack) -> dict[str, str]:
 
 HICCUPS = [
     pytest.param(a_servfail, id="a certified name has SERVFAIL"),
+    pytest.param(a_servfail_of_the_hostname, id="the hostname has SERVFAIL"),
     pytest.param(another_address, id="a certified name points elsewhere"),
     pytest.param(nobody_for_the_hostname, id="the hostname points elsewhere"),
     pytest.param(no_resolver, id="no resolver answers"),
@@ -89,7 +95,7 @@ async def test_a_hiccup_changes_nothing(stack: Stack, hiccup: Hiccup, sni: str):
     assert stack.unfinished() == []
 
 
-@pytest.mark.parametrize("hiccup", HICCUPS[:5])
+@pytest.mark.parametrize("hiccup", HICCUPS[:6])
 async def test_a_first_cycle_waits_for_the_world(stack: Stack, hiccup: Hiccup):
     """Without a certificate only names that are ready are asked for, and nothing without the hostname."""
     report = await stack.cycle(hiccup(stack))
