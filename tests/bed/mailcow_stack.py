@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from acme_companion.decide.pair import leaf_of
 
-from .containers import STACK
+from .containers import STACK, logs
 from .docker_stack import DockerStack
 from .process import CHECKOUT, wait_until
 
@@ -27,6 +27,7 @@ ENDPOINTS = [
     ("dovecot-mailcow", 143, "imap"),
 ]
 LIMIT = 150.0
+MOST_CYCLES = 4
 _ACCOUNTS = re.compile(r"There are now (\d+) accounts")
 
 
@@ -38,9 +39,21 @@ class MailcowStack(DockerStack):
         self.ssl = data / "assets/ssl"
         self.base = {"DIRECTORY_URL": "https://pebble:14000/dir"}
         files = (CHECKOUT / "tests/stack/compose.yml", CHECKOUT / "tests/stack/mailcow.yml")
+        self._domains: tuple[str, ...] | None = None  # None: a test changed the database by itself
+        self._settled: tuple[tuple[str, ...] | None, dict[str, str]] | None = None
         super().__init__(self.base, files=files, companion=SERVICE, own_networks=True)
 
     # ---- what an admin does ----------------------------------------------------------------------------------
+
+    def begin(self, *domains: str, **settings: str) -> None:
+        """Bring the stack to where nothing is left to do with these mail domains and these settings beside `base`."""
+        if self._domains != domains:
+            self.domains(*domains)
+        for _ in range(MOST_CYCLES):
+            if self._settled == (domains, settings):
+                return
+            log = self.cycle(**settings)
+        raise AssertionError(f"after {MOST_CYCLES} cycles something is still left to do:\n{log}")
 
     def cycle(self, **settings: str) -> str:
         """Have it look again with these settings beside `base`, by a restart or a new container; gives what it said."""
@@ -48,9 +61,19 @@ class MailcowStack(DockerStack):
         if wanted == self.settings:
             before = self.logs(SERVICE)
             self.restart(SERVICE)
-            return self.wait_for_cycles(before.count("next look ") + 1)[len(before) :]
-        self.configure(wanted)
-        return self.wait_for_cycles(1)
+            log = self.wait_for_cycles(before.count("next look ") + 1)[len(before) :]
+        else:
+            self.configure(wanted)
+            log = self.wait_for_cycles(1)
+        quiet = not re.search(r": (issued|renewed|archived)\b", log)
+        self._settled = (self._domains, settings) if quiet else None
+        return log
+
+    def look_again(self) -> str:
+        """Have it look again without a start: at once, and nobody is waited for."""
+        before = self.logs(SERVICE)
+        self.docker("kill", "--signal", "HUP", self.container(SERVICE))
+        return self.wait_for_cycles(before.count("next look ") + 1)[len(before) :]
 
     def wait_for_cycles(self, count: int) -> str:
         """Wait until the container has finished `count` cycles in its life, and give its log."""
@@ -63,6 +86,12 @@ class MailcowStack(DockerStack):
         """Make these mailcow's mail domains, and active."""
         rows = ", ".join(f"('{name}')" for name in names)
         self.sql(f"DELETE FROM domain; DELETE FROM mta_sts; INSERT INTO domain (domain) VALUES {rows}")
+        self._domains = names
+
+    def sql(self, statement: str) -> list[tuple[str, ...]]:
+        """Run a statement in mailcow's database and give the rows."""
+        self._domains = self._settled = None
+        return super().sql(statement)
 
     def empty_volume(self) -> None:
         """Take the container and everything on the volume away, as before the very first start."""
@@ -94,6 +123,15 @@ class MailcowStack(DockerStack):
 
     # ---- what can be seen ------------------------------------------------------------------------------------
 
+    # Compose takes seconds to answer on a busy machine, and a test asks often.
+    def container(self, service: str) -> str:
+        """Give the name of a service's container."""
+        return f"{self.project}-{service}-1"
+
+    def logs(self, service: str) -> str:
+        """Give everything that a service's container printed so far."""
+        return logs(self.container(service))
+
     def orders(self) -> int:
         """How many orders the CA was asked for."""
         return self.logs("pebble").count("order-plz")
@@ -105,7 +143,8 @@ class MailcowStack(DockerStack):
     def actions(self) -> dict[str, int]:
         """How often each reader of certificates was reloaded or restarted through mailcow's gateway so far."""
         asked = re.findall(r"POST /containers/(\w+)/(?:restart|exec)", self.logs("dockerapi-mailcow"))
-        return {service: asked.count(self.container(service)) for service in READERS}
+        ids = self.docker("inspect", "--format", "{{.Id}}", *map(self.container, READERS)).split()
+        return {service: asked.count(identity) for service, identity in zip(READERS, ids, strict=True)}
 
     def directories(self) -> dict[str, str]:
         """What readers take for certificates: directories, and their `domains`."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.docker
 
 SNI = {"ENABLE_SSL_SNI": "y"}
-ONE, TWO = "autoconfig.one.example", "autoconfig.two.example"
+ONE, TWO, THREE = (f"autoconfig.{number}.example" for number in ("one", "two", "three"))
 
 
 def one_more(actions: dict[str, int]) -> dict[str, int]:
@@ -23,8 +23,7 @@ def one_more(actions: dict[str, int]) -> dict[str, int]:
 
 def test_sni_on(mailcow: MailcowStack) -> None:
     """Another domain's certificate of its own: served by its names, one restart each, no alarm, and the server's stays."""
-    mailcow.domains("one.example")
-    mailcow.cycle()
+    mailcow.begin("one.example")
     server, actions = mailcow.on_disk(), mailcow.actions()
     log = mailcow.cycle(**SNI)
 
@@ -44,8 +43,7 @@ def test_sni_on(mailcow: MailcowStack) -> None:
 
 def test_a_domain_that_is_added(mailcow: MailcowStack) -> None:
     """A row in mailcow's database is a certificate more, with `mta-sts.` where there is a policy; hostile rows are told."""
-    mailcow.domains("one.example")
-    mailcow.cycle(**SNI)
+    mailcow.begin("one.example", **SNI)
     before, actions = mailcow.on_disk(ONE), mailcow.actions()
     mailcow.sql(
         "INSERT INTO domain (domain, backupmx) VALUES ('two.example', 0), ('backup.example', 1), ('../evil', 0)"
@@ -62,51 +60,44 @@ def test_a_domain_that_is_added(mailcow: MailcowStack) -> None:
     mailcow.sql("DELETE FROM domain WHERE domain='../evil'")
 
 
-@pytest.mark.parametrize(
-    "statement",
-    [
-        pytest.param("UPDATE domain SET active=0 WHERE domain='two.example'", id="deactivated"),
-        pytest.param("DELETE FROM domain WHERE domain='two.example'", id="removed"),
-    ],
-)
-def test_a_domain_that_leaves(mailcow: MailcowStack, statement: str) -> None:
-    """Its certificate goes out of the readers' sight, below `backups/`; the others stay."""
-    mailcow.domains("one.example", "two.example")
-    mailcow.cycle(**SNI)
-    kept, server, leaves = mailcow.on_disk(ONE), mailcow.on_disk(), mailcow.tree()[f"{TWO}/cert.pem"]
-    mailcow.sql(statement)
+def test_domains_that_leave(mailcow: MailcowStack) -> None:
+    """One is deactivated, one is removed: their certificates go out of the readers' sight, below `backups/`; the others stay."""
+    mailcow.begin("one.example", "two.example", "three.example", **SNI)
+    kept, server, actions = mailcow.on_disk(ONE), mailcow.on_disk(), mailcow.actions()
+    leave = {directory: mailcow.tree()[f"{directory}/cert.pem"] for directory in (TWO, THREE)}
+    mailcow.sql(
+        "UPDATE domain SET active=0 WHERE domain='two.example'; DELETE FROM domain WHERE domain='three.example'"
+    )
     log = mailcow.cycle(**SNI)
 
-    assert f"{TWO}: archived" in log
+    assert [f"{directory}: archived" in log for directory in leave] == [True, True]
     assert set(mailcow.directories()) == {HOST, ONE}
-    newest = max((mailcow.ssl / "backups" / TWO).iterdir())
-    assert (newest / "cert.pem").read_bytes() == leaves
+    archived = {directory: max((mailcow.ssl / "backups" / directory).iterdir()) for directory in leave}
+    assert {directory: (path / "cert.pem").read_bytes() for directory, path in archived.items()} == leave
     assert (mailcow.on_disk(ONE), mailcow.on_disk()) == (kept, server)
+    assert mailcow.actions() == one_more(actions)
     assert mailcow.served_for(TWO) == {server}
     assert alarms(log) == []
 
 
 def test_a_name_of_a_domain_among_the_additional_ones(mailcow: MailcowStack) -> None:
-    """Over four cycles with SNI nothing comes and goes: mailcow's container took turns with the two certificates."""
+    """Over four cycles and more with SNI nothing comes and goes: mailcow's container took turns with the two certificates."""
     settings = {**SNI, "ADDITIONAL_SAN": "autodiscover.one.example"}
-    mailcow.domains("one.example")
-    mailcow.cycle(**settings)
-    mailcow.cycle(**settings)
+    mailcow.begin("one.example", **settings)
     before, orders, actions = mailcow.tree(), mailcow.orders(), mailcow.actions()
-    logs = [mailcow.cycle(**settings) for _ in range(4)]
+    logs = [mailcow.cycle(**settings) for _ in range(3)]
 
     assert (mailcow.orders(), mailcow.actions()) == (orders, actions)
     after = mailcow.tree()
     assert {path: after[path] for path in before if not path.startswith(".companion/")} == {
         path: data for path, data in before.items() if not path.startswith(".companion/")
     }
-    assert [alarms(log) for log in logs] == [[]] * 4
+    assert [alarms(log) for log in logs] == [[]] * 3
 
 
 def test_sni_off(mailcow: MailcowStack) -> None:
     """All names in one certificate again, and the other one goes out of sight."""
-    mailcow.domains("one.example")
-    mailcow.cycle(**SNI)
+    mailcow.begin("one.example", **SNI)
     log = mailcow.cycle()
     # The other certificate stays until this one has its names.
     log += mailcow.cycle()

@@ -6,8 +6,9 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from tests.act.store_parts import OTHER_KEY, pem_of
 from tests.bed.mailcow_stack import HOST, LIMIT, SERVICE, alarms
 from tests.bed.process import wait_until
 
@@ -20,6 +21,13 @@ SNI = {"ENABLE_SSL_SNI": "y"}
 ONE = "autoconfig.one.example"
 
 
+def another_key() -> bytes:
+    """Of the same kind: OpenSSL takes a pair of two kinds, and then serves nothing."""
+    return rsa.generate_private_key(65537, 2048).private_bytes(
+        Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+    )
+
+
 @pytest.mark.parametrize(
     "names",
     [
@@ -29,8 +37,7 @@ ONE = "autoconfig.one.example"
 )
 def test_a_lookup_that_fails(mailcow: MailcowStack, names: tuple[str, ...]) -> None:
     """For a moment the resolver has no answer: both certificates stay, the CA is asked for nothing, nobody is restarted."""
-    mailcow.domains("one.example")
-    mailcow.cycle(**SNI)
+    mailcow.begin("one.example", **SNI)
     before = (
         mailcow.directories(),
         mailcow.on_disk(),
@@ -42,7 +49,7 @@ def test_a_lookup_that_fails(mailcow: MailcowStack, names: tuple[str, ...]) -> N
     for name in names:
         dns.set_servfail(name)
     try:
-        log = mailcow.cycle(**SNI)
+        log = mailcow.look_again()
     finally:
         for name in names:
             dns.clear_servfail(name)
@@ -60,8 +67,7 @@ def test_a_lookup_that_fails(mailcow: MailcowStack, names: tuple[str, ...]) -> N
 
 def test_a_stack_that_is_late(mailcow: MailcowStack) -> None:
     """Database and resolver are waited for side by side, each said once; Redis is one warning, and one line when it is back."""
-    mailcow.domains("one.example")
-    mailcow.cycle(**SNI)
+    mailcow.begin("one.example", **SNI)
     orders, before = mailcow.orders(), mailcow.logs(SERVICE)
     parts = ("mysql-mailcow", "redis-mailcow", "unbound-mailcow")
     mailcow.stop(*parts)
@@ -89,11 +95,10 @@ def test_a_stack_that_is_late(mailcow: MailcowStack) -> None:
 @pytest.mark.parametrize("broken", ["", ONE], ids=["the server pair", "the pair of a mail domain"])
 def test_nginx_down_over_a_broken_pair(mailcow: MailcowStack, broken: str) -> None:
     """Without nginx no name can be certified: the pair is mended first, from what we have, and nginx comes up by itself."""
-    mailcow.domains("one.example")
-    mailcow.cycle(**SNI)
+    mailcow.begin("one.example", **SNI)
     good, orders = (mailcow.on_disk(broken), mailcow.key(broken)), mailcow.orders()
     mailcow.stop(SERVICE)
-    (mailcow.ssl / broken / "key.pem").write_bytes(pem_of(OTHER_KEY))
+    (mailcow.ssl / broken / "key.pem").write_bytes(another_key())
     mailcow.restart("nginx-mailcow")
     assert wait_until(
         lambda: mailcow.unwell("nginx-mailcow") == {"nginx-mailcow": "restarting"}, LIMIT, pause=0.3

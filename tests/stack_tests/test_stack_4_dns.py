@@ -41,8 +41,7 @@ def challenges_over_http(mailcow: MailcowStack) -> int:
 
 def test_a_wildcard(mailcow: MailcowStack, credentials: str) -> None:
     """One zone by DNS, the other names over HTTP, all in one certificate; key and key type stay, and so does no record of ours."""
-    mailcow.domains("one.example")
-    mailcow.cycle()
+    mailcow.begin("one.example")
     key = mailcow.key()
     log = mailcow.cycle(ADDITIONAL_SAN="*.dynamic.example", ACME_DNS_ZONES="dynamic.example:dns_nsupdate")
 
@@ -56,8 +55,7 @@ def test_a_wildcard(mailcow: MailcowStack, credentials: str) -> None:
 
 def test_everything_by_dns(mailcow: MailcowStack, credentials: str) -> None:
     """Mailcow's own switch: all names through DNS, nothing over HTTP, with the same key."""
-    mailcow.domains("one.example")
-    mailcow.cycle()
+    mailcow.begin("one.example")
     key, old = mailcow.key(), mailcow.on_disk()
     for zone in ("example.org", "one.example"):
         mailcow.exec("unbound-mailcow", "unbound-control", "forward_add", f"{zone}.", mailcow.address("bind"))

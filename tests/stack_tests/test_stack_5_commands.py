@@ -45,7 +45,7 @@ def test_expiry_dates_from_inside(mailcow: MailcowStack, bare: BareCopy) -> None
 
 def test_caa_record_from_a_bare_copy(mailcow: MailcowStack, bare: BareCopy) -> None:
     """The host's Python has none of our libraries: the container answers, for its own key or one that is handed to it."""
-    mailcow.domains("one.example")
+    mailcow.begin("one.example")
     records = [f'{name}. IN CAA 128 issue "pebble.example; accounturi=' for name in (HOST, "one.example")]
     code, shown = bare.run("generate_caa_record.py", "--quiet")
     key = mailcow.data / "assets/ssl/acme/account.pem"
@@ -75,8 +75,7 @@ def test_status_sees_all_that_is_served(mailcow: MailcowStack) -> None:
 )
 def test_look_before_you_switch(mailcow: MailcowStack, command: str, says: str) -> None:
     """As docs/mailcow.md says it: beside whoever has the volume now, which is read only."""
-    mailcow.domains("one.example")
-    mailcow.cycle()
+    mailcow.begin("one.example")
     before, orders = mailcow.tree(), mailcow.orders()
     volume = f"{mailcow.ssl}:/var/lib/acme:ro"
     shown = mailcow.compose("run", "--rm", "--no-deps", "-T", "-v", volume, SERVICE, command)
