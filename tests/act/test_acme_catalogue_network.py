@@ -100,6 +100,13 @@ async def test_nonces(row: Row) -> None:
         for what, fault in (("reset", reset), ("answer lost", lost), ("TLS ends early", raw_answers.nothing))
         for path in EVERY
     ),
+    *(
+        Row(
+            f"A06 closed for a moment at {path}",
+            at(path, problem(503, "rateLimited", headers={"Retry-After": "1"})),
+        )
+        for path in EVERY
+    ),
     Row("A11 lost for ever", at("/order", *[lost] * 99), "the CA was not reached", asked={"/order": TRIES}),
 )
 async def test_passing_trouble(row: Row) -> None:

@@ -5,62 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-import trustme
 
 from acme_companion.act.acme.network import TRIES
 from acme_companion.decide.pair import Pair
-from acme_companion.problems import NotYet, Problem, Refused
+from acme_companion.problems import NotYet
 from tests.act.acme_proxy import (
-    answer,
     as_is,
     changed,
     problem,
     status_becomes,
-    with_body,
-    without_header,
 )
 from tests.act.acme_world import CERTIFICATE_KEY, StepClock, issue, names, session_with
 
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from tests.act.acme_proxy import AcmeProxy, Fault, Forward
+    from tests.act.acme_proxy import AcmeProxy, Forward
 
 ORDERS, ORDER = "/order-plz", "/my-order"
 AUTHORIZATION, CHALLENGE, FINALIZE, CERTIFICATE = "/authZ", "/chalZ", "/finalize-order", "/certZ"
-
-
-async def test_order_without_location(proxy: AcmeProxy) -> None:
-    proxy.on(ORDERS, without_header("Location"))
-
-    with pytest.raises(NotYet, match="Location"):
-        await issue(proxy)
-
-
-async def test_order_for_other_names(proxy: AcmeProxy) -> None:
-    """An order that is not ours is not followed: no challenge is answered."""
-    proxy.on(
-        ORDERS, changed(lambda order: order["identifiers"].append({"type": "dns", "value": "evil.example"}))
-    )
-
-    with pytest.raises(Refused, match="other identifiers"):
-        await issue(proxy)
-
-    assert proxy.asked(CHALLENGE) == []
-
-
-@pytest.mark.parametrize("token", ["../../etc/cron.d/x", "short", "a" * 200, "with.dot" * 4, 7])
-async def test_token_that_is_no_file_name(proxy: AcmeProxy, token: object) -> None:
-    """A token becomes a file name, so a strange one is refused before any file is made."""
-
-    def change(authorization: dict[str, list[dict[str, object]]]) -> None:
-        for challenge in authorization["challenges"]:
-            challenge["token"] = token
-
-    proxy.on(AUTHORIZATION, changed(change))
-
-    with pytest.raises(NotYet, match="not safe as a file name"):
-        await issue(proxy)
 
 
 async def test_only_unknown_challenges_offered(proxy: AcmeProxy) -> None:
@@ -162,48 +125,6 @@ async def test_leftover_authorizations_are_given_back(proxy: AcmeProxy) -> None:
         await issue(proxy, "a.left.example.org", "b.left.example.org", clock=StepClock())
 
     assert proxy.asked(AUTHORIZATION).count({"status": "deactivated"}) == 1
-
-
-@pytest.mark.parametrize(
-    ("fault", "said"),
-    [
-        pytest.param(answer(200, b"hi", Content_Type="text/html"), "Content-Type 'text/html'", id="HTML"),
-        pytest.param(
-            with_body(lambda pem: pem[: pem.index(b"-----END") + 25]), "chain is missing", id="leaf only"
-        ),
-        pytest.param(
-            with_body(lambda pem: pem + trustme.CA().private_key_pem.bytes()),
-            "PRIVATE KEY block",
-            id="a key in it",
-        ),
-        pytest.param(
-            with_body(lambda _: trustme.CA().issue_cert("x.example.org").cert_chain_pems[0].bytes()),
-            "it lacks fault.example.org",
-            id="another certificate",
-        ),
-    ],
-)
-async def test_certificate_that_was_not_ordered(proxy: AcmeProxy, fault: Fault, said: str) -> None:
-    """A chain is believed only after it was checked."""
-    proxy.on(CERTIFICATE, fault)
-
-    with pytest.raises(Problem, match=said):
-        await issue(proxy)
-
-
-@pytest.mark.parametrize("kind", ["badCSR", "badPublicKey", "badSignatureAlgorithm", "somethingNew"])
-async def test_final_refusals(proxy: AcmeProxy, kind: str) -> None:
-    """No downgrade and no second try; the CA's words come through on one escaped line."""
-    proxy.on(FINALIZE, problem(400, kind, "no\x1b[31m\nnever " + "x" * 100_000))
-
-    with pytest.raises(Refused) as refused:
-        await issue(proxy)
-
-    text = str(refused.value)
-    assert f"({kind})" in text
-    assert text.isprintable()
-    assert len(text) < 900
-    assert len(proxy.asked(FINALIZE)) == 1
 
 
 async def test_ca_that_stumbles_over_the_predecessor(proxy: AcmeProxy) -> None:
