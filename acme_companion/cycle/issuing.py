@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 GATHER_FOR = 0.5
 """Seconds in which certificates that arrive after one another are put in place in one go."""
+TELL_EVERY = 5.0
+"""Seconds between two lines about how far it is: a thousand certificates need not fill the log."""
 
 
 async def issue(
@@ -114,6 +116,8 @@ class _Shared:
 async def _all(steps: Mapping[Issue, Journal], shared: _Shared) -> None:
     tasks = {asyncio.create_task(_one(step, journal, shared)): step for step, journal in steps.items()}
     waiting = set(tasks)
+    clock = shared.world.clock
+    told = clock.monotonic() - TELL_EVERY
     try:
         while waiting:
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
@@ -122,7 +126,8 @@ async def _all(steps: Mapping[Issue, Journal], shared: _Shared) -> None:
             ready = {task for task in waiting if task.done()}
             waiting -= ready
             shared.progress.take({tasks[task]: task.result() for task in ready}, shared.key_pem)
-            if len(tasks) > 1:
+            if len(tasks) > 1 and (not waiting or clock.monotonic() - told >= TELL_EVERY):
+                told = clock.monotonic()
                 done = len(tasks) - len(waiting)
                 shared.world.log.info(f"{done} of {len(tasks)} certificates are through at the CA")
     finally:

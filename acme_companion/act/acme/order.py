@@ -39,7 +39,7 @@ class _Gone(Exception):
 class Orders:
     """Everything that all orders of one session share. `timeout`: seconds until a stuck order is left.
 
-    `placing` limits how many orders are being placed at the same moment, `under_way` how many there are in all.
+    `placing` limits how many orders are being placed at the same moment.
     """
 
     network: Network
@@ -52,7 +52,6 @@ class Orders:
     timeout: float
     delivery: Delivery
     placing: asyncio.Semaphore
-    under_way: asyncio.Semaphore
 
     async def obtain(
         self,
@@ -67,17 +66,14 @@ class Orders:
         Raises `NamesDeclined`, `OrderDead`, `Declined`, `Refused`, `NotYet`, `Damaged`; after the first two and `Refused`
         the order is over, and forgotten.
         """
-        async with self.under_way:
-            if isinstance(move, Resume):
-                known = move.order
-                try:
-                    return await self._resumed(known, wish.names, csr_der, journal)
-                except _Gone as gone:
-                    self.log.info(
-                        f"{wish.names[0]}: the order of {known.placed:%d %b %H:%M} UTC is over, {gone}"
-                    )
-                    Written(known, journal).forget()
-            return await self._anew(wish, csr_der, replaces, journal)
+        if isinstance(move, Resume):
+            known = move.order
+            try:
+                return await self._resumed(known, wish.names, csr_der, journal)
+            except _Gone as gone:
+                self.log.info(f"{wish.names[0]}: the order of {known.placed:%d %b %H:%M} UTC is over, {gone}")
+                Written(known, journal).forget()
+        return await self._anew(wish, csr_der, replaces, journal)
 
     async def _anew(self, wish: Wish, csr_der: bytes, replaces: str, journal: Journal | None) -> bytes:
         async with self.placing:
