@@ -6,8 +6,11 @@ from datetime import timedelta
 
 import pytest
 
+from acme_companion.decide.names import Name
 from tests.builders import DAY, NOW
-from tests.decide.year import Year, lineages
+from tests.decide.year import HOST, Year, lineages
+
+FLAPPING = Name("imap.example.org")
 
 
 @pytest.mark.parametrize(
@@ -51,3 +54,14 @@ def test_nothing_but_failures(days):
 
     assert (year.ca.broken, year.held) == ([], {})
     assert 4 * 365 < year.ca.orders < 4 * 3 * 370
+
+
+def test_a_name_that_flaps():
+    """N16: wanted and not wanted in turns, minute by minute for a day: it is ordered with once, and stays in meanwhile."""
+    year = Year(lineages(1), 90 * DAY, failing=0.0)
+    year.pass_(timedelta(minutes=2))
+    for minute in range(1440):
+        year.lineages[0] = (HOST, *([FLAPPING] if minute % 2 else []))
+        year.pass_(timedelta(minutes=1))
+
+    assert (year.ca.orders, year.ca.broken) == (2, [])
