@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 SCHEMA = 1
 ORDER_LIFE = timedelta(days=7)
 """How long an order lives whose CA does not say when it expires."""
-CERTIFICATE_LIFE = timedelta(days=30)
-"""For so long a certificate that was delivered is worth fetching again; after it the renewal is near."""
+FETCHED_WITHIN = timedelta(days=1)
+"""For so long at least a certificate that was delivered is fetched again; orders for those of six days expire in hours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +96,5 @@ def next_move(known: OpenOrder | None, wish: Wish, now: datetime) -> Place | Res
 
 def is_over(order: OpenOrder, now: datetime) -> bool:
     """Whether neither the order nor its certificate can be had any more, or is worth having."""
-    if order.certificate:
-        return now - order.placed > CERTIFICATE_LIFE
-    return now >= (order.expires or order.placed + ORDER_LIFE)
+    expires = order.expires or order.placed + ORDER_LIFE
+    return now >= (max(expires, order.placed + FETCHED_WITHIN) if order.certificate else expires)

@@ -67,7 +67,12 @@ def test_gone_on_with(order: dict[str, Any], wish: dict[str, Any], left_out: dic
         pytest.param(
             {"expires": None, "placed": NOW - timedelta(days=7)}, {}, OVER, id="a week old, and no word"
         ),
-        pytest.param({"placed": NOW - timedelta(days=31), **DELIVERED}, {}, OVER, id="delivered long ago"),
+        pytest.param(
+            {"placed": NOW - timedelta(days=1), "expires": NOW, **DELIVERED},
+            {},
+            OVER,
+            id="delivered long ago",
+        ),
     ],
 )
 def test_left_for_a_new_one(order: dict[str, Any], wish: dict[str, Any], because: str) -> None:
