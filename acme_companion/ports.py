@@ -236,6 +236,9 @@ class Store(Protocol):
     def archive(self, directory: str, now: datetime) -> None:
         """Move an orphaned lineage below `backups/`."""
 
+    def bring_back(self, directory: str) -> None:
+        """Undo `archive`: the newest generation becomes the lineage again, which must not be there."""
+
     def set_aside(self, directory: str, chain: bytes, now: datetime) -> str:
         """Keep a chain that was refused for this lineage, for people to look at; its path. Only a few newest are kept."""
 

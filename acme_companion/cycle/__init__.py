@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from acme_companion.cycle.deploying import deploy
 from acme_companion.cycle.issuing import issue
+from acme_companion.cycle.returning import bring_back
 from acme_companion.cycle.surveying import survey
 from acme_companion.cycle.waiting import patience
 from acme_companion.decide.accounts import retried
@@ -42,6 +43,7 @@ async def once(settings: Settings, world: World, *, force: bool = False, startin
 
     issued = await issue(settings, world, seen.plan, memory, seen.held.orders)
     archived = tuple(_archive(step, world) for step in seen.plan.steps if isinstance(step, Archive))
+    issued, returned = bring_back(world, seen.plan, issued)
     again = any(isinstance(step, Deploy) for step in seen.plan.steps)
     deployment, memory = await deploy(settings, world, issued, archived, again=again)
 
@@ -50,7 +52,7 @@ async def once(settings: Settings, world: World, *, force: bool = False, startin
         started=started,
         ended=ended,
         plan=seen.plan,
-        done=(*issued.done, *archived),
+        done=(*issued.done, *returned, *archived),
         verdicts=seen.verdicts,
         refused=(*seen.domains.refused, *seen.wanted.refused),
         warnings=seen.warnings,

@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from acme_companion.decide.steps import Archive, Lineage
+from acme_companion.decide.renewal import due
+from acme_companion.decide.steps import Archive, Lineage, Restore
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -38,6 +39,26 @@ def lineage_of(
         return Lineage((free, *(name for name in names if name != free)))
     first = tuple(name for name in names if name.directory == held.directory)
     return Lineage((*first, *(name for name in names if name not in first)), directory=held.directory)
+
+
+def returning(lineage: Lineage, held: Held, directory_url: str, now: datetime) -> Restore | None:
+    """The archived certificate for a new `lineage`, if there is one that this CA issued, has all of its names, and is not due.
+
+    A domain that left and comes back costs no certificate.
+    """
+    for one in held.archived:
+        if one.certificate is None or lineage.server or one.directory in held.directories:
+            continue
+        bad = (
+            one.certificate.fingerprint in held.memory.revoked
+            or one.certificate.spki in held.memory.compromised
+        )
+        foreign = held.memory.issued.get(one.certificate.fingerprint) != directory_url
+        lacks = any(not any(has.covers(name) for has in one.certificate.names) for name in lineage.names)
+        if not (bad or foreign or lacks) and due(one.certificate, None).at > now:
+            again = Lineage(lineage.names, directory=one.directory)
+            return Restore(again, "its names are wanted again", one.certificate)
+    return None
 
 
 def matches(

@@ -151,13 +151,15 @@ class Held:
     (`domains` and `acme.csr` beside it), or it is the snake-oil pair that the stack ships, or it is self-signed with
     the key that only we have. True as well when there is no whole pair. `memory` has every lineage that is ours in
     `issued` already: also after it was lost. `ephemeral`: why all of it will be gone with the container, empty when it
-    lasts. `orders`: those that are open, by the directory of their lineage.
+    lasts. `orders`: those that are open, by the directory of their lineage. `archived`: lineages of ours that only `backups/` has,
+    each with its newest pair.
     """
 
     server: Certificate | None = None
     server_damage: str = ""
     server_is_ours: bool = True
     lineages: tuple[HeldLineage, ...] = ()
+    archived: tuple[HeldLineage, ...] = ()
     force_renew: bool = False
     orders: Mapping[str, OpenOrder] = field(default_factory=dict)
     memory: Memory = field(default_factory=Memory)
@@ -183,7 +185,8 @@ def without_the_past(held: Held, now: datetime) -> Memory:
     It must not grow over the years. A certificate that comes back from a generation is known by its files.
     """
     memory = held.memory
-    present = {lineage.certificate.fingerprint for lineage in held.lineages if lineage.certificate}
+    known = (*held.lineages, *held.archived)
+    present = {lineage.certificate.fingerprint for lineage in known if lineage.certificate}
     if held.server:
         present.add(held.server.fingerprint)
     windows = memory.windows.items()

@@ -18,7 +18,7 @@ from acme_companion.decide.choosing import (
 )
 from acme_companion.decide.issuance_policy import profile_refused
 from acme_companion.decide.limits import Planned, WaitUntil
-from acme_companion.decide.lineages import archives, lineage_of, matches, unwanted
+from acme_companion.decide.lineages import archives, lineage_of, matches, returning, unwanted
 from acme_companion.decide.renewal import Due, due, exempt, only_advised
 from acme_companion.decide.steps import (
     DEPLOYMENT,
@@ -30,6 +30,7 @@ from acme_companion.decide.steps import (
     Lineage,
     OrderKind,
     Plan,
+    Restore,
     Skip,
     Step,
 )
@@ -117,7 +118,7 @@ class _Planner:
     def memory(self) -> Memory:
         return self.held.memory
 
-    def step(self, wanted: WantedCertificate, held: HeldLineage | None) -> Keep | Issue | Hold:
+    def step(self, wanted: WantedCertificate, held: HeldLineage | None) -> Keep | Issue | Hold | Restore:
         last = held.certificate if held else None
         current = last if last and last.not_after > self.now else None
         when = due(current, self.memory.windows.get(current.fingerprint)) if current else None
@@ -133,6 +134,9 @@ class _Planner:
             return Hold(lineage, because, left_out=left_out, served_until=served_until, alarm=alarm)
         if current and when and not reason:
             return Keep(lineage, f"valid until {current.not_after:%d %b %Y}", when.at, left_out)
+        archived = returning(lineage, self.held, self.settings.ca.directory_url, self.now)
+        if held is None and archived and not self.force:
+            return archived
         wish = current is not None and when is not None and self._is_wish(lineage, current, when)
         order = Planned(
             lineage,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from acme_companion.decide.alarm import ALARM_BEFORE, LOUD, WORDS, Alarm
-from acme_companion.decide.steps import Archive, Deploy, Hold, Issue, Keep, Plan, Skip, Step
+from acme_companion.decide.steps import Archive, Deploy, Hold, Issue, Keep, Plan, Restore, Skip, Step
 from acme_companion.decide.verdicts import Readiness
 
 if TYPE_CHECKING:
@@ -156,6 +156,9 @@ def _step_lines(step: Step, done: Done | None) -> Iterator[tuple[str, str]]:
                 "error" if loud else "warning",
                 f"{step.lineage}: not issued, {step.because}{until}{meanwhile}{_alarm(step.alarm)}",
             )
+        case Restore():
+            level = "info" if done is None or done.ok else "error"
+            yield level, f"{step.lineage}: {done.sentence if done else f'to be brought back, {step.because}'}"
         case Archive():
             level = "info" if done is None or done.ok else "error"
             yield level, f"{step.directory}: {done.sentence if done else f'to be archived, {step.because}'}"
@@ -217,6 +220,8 @@ def step_as_data(step: Step, done: Done | None = None) -> dict[str, Any]:
         data["next_renewal"] = step.next_renewal.isoformat()
     if isinstance(step, Hold):
         data["until"] = step.until.isoformat() if step.until else None
+    if isinstance(step, Restore):
+        data |= {"lineage": step.lineage.directory, "names": [name.text for name in step.lineage.names]}
     if isinstance(step, Archive):
         data["lineage"] = step.directory
     if isinstance(step, Deploy):

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from acme_companion.decide.names import Name
+    from acme_companion.decide.pair import Certificate
 
 DEPLOYMENT = "(deployment)"
 """The key of the deployment's own failures beside those of lineages; no directory can have this name."""
@@ -116,6 +117,15 @@ class Archive:
 
 
 @dataclass(frozen=True, slots=True)
+class Restore:
+    """A lineage that was archived is wanted again, and its certificate is still good: no order is needed."""
+
+    lineage: Lineage
+    because: str
+    certificate: Certificate
+
+
+@dataclass(frozen=True, slots=True)
 class Skip:
     """The whole cycle asks the CA for nothing. `alarm`: what is served meanwhile has expired or soon will."""
 
@@ -123,7 +133,7 @@ class Skip:
     alarm: bool = False
 
 
-Step = Keep | Issue | Hold | Deploy | Archive | Skip
+Step = Keep | Issue | Hold | Restore | Deploy | Archive | Skip
 
 
 @dataclass(frozen=True, slots=True)

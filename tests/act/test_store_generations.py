@@ -9,6 +9,7 @@ import pytest
 
 from acme_companion.decide.names import Name
 from acme_companion.decide.pair import Pair
+from acme_companion.problems import Damaged
 from tests.act.store_parts import (
     CSR,
     HOST,
@@ -185,3 +186,45 @@ def test_archive(store: Volume, root: Path) -> None:
     assert seen_by_siblings(root) == {}
     assert not (root / "imap.example.org").exists()
     assert pair == pair_in(root / "backups" / "imap.example.org" / "2026-11-20_12_00_00")
+
+
+def test_an_archived_lineage_is_brought_back(store: Volume, root: Path) -> None:
+    """Its newest pair is the lineage again, whole, as it was; the older ones stay where they are."""
+    first, second = issued(IMAP.text), issued(IMAP.text)
+    for pair in (first, second):
+        store.switch(IMAP.directory, pair, [IMAP], CSR, server=False, now=NOW)
+    before = inside(root / IMAP.directory)
+    store.archive(IMAP.directory, NOW + timedelta(days=1))
+    (archived,) = store.read().archived
+    assert (archived.directory, archived.certificate) == (IMAP.directory, second.certificate())
+
+    store.bring_back(IMAP.directory)
+
+    assert (inside(root / IMAP.directory), pair_in(root / IMAP.directory)) == (before, second)
+    assert (store.read().archived, len(generations(store, IMAP.directory))) == ((), 1)
+    assert left_over(root) == []
+
+
+def test_nothing_is_brought_back_over_a_lineage(store: Volume, root: Path) -> None:
+    """Neither is what was never there."""
+    for _ in range(2):
+        store.switch(IMAP.directory, issued(IMAP.text), [IMAP], CSR, server=False, now=NOW)
+    before = pair_in(root / IMAP.directory)
+
+    for directory in (IMAP.directory, "gone.example.org"):
+        with pytest.raises(Damaged, match="cannot be brought back"):
+            store.bring_back(directory)
+    assert pair_in(root / IMAP.directory) == before
+
+
+def test_damaged_backups_are_no_archived_lineages(store: Volume, root: Path) -> None:
+    """A pair that does not match is as good as none, and so is one that no ACME client made."""
+    for directory in ("torn.example.org", "foreign.example.org"):
+        store.switch(directory, issued(directory), [Name(directory)], CSR, server=False, now=NOW)
+        store.archive(directory, NOW)
+    (torn,) = (root / "backups/torn.example.org").iterdir()
+    (torn / "key.pem").write_bytes(pem_of(OTHER_KEY))
+    (foreign,) = (root / "backups/foreign.example.org").iterdir()
+    (foreign / "acme.csr").unlink()
+
+    assert store.read().archived == ()

@@ -10,6 +10,7 @@ from acme_companion.cycle import once
 from acme_companion.decide.facts import MailDomains
 from acme_companion.decide.names import Name
 from acme_companion.decide.settings.read import read
+from tests.act.store_parts import seen_by_siblings
 from tests.bed.process import LOOPBACK
 from tests.cycle.fakes import FixedDice
 from tests.cycle.stack import DB_PASSWORD, steps
@@ -135,3 +136,27 @@ async def test_a_profile_that_is_gone(stack: Stack):
     assert code == 0
     assert "the CA does not offer the profile tlsclient (ACME_PROFILE); it offers " in output
     assert stack.orders() == []
+
+
+async def test_a_domain_that_comes_back(stack: Stack):
+    """FAULTS N16, N17: its certificate was put away, is still good, and returns from `backups/` without an order."""
+    other = f"other.{stack.base}"
+    stack.environment |= {"ENABLE_SSL_SNI": "y", "MAIL_DOMAINS": f"{stack.base},{other}"}
+    await stack.cycle()
+    directory = f"imap.{other}"
+    before = stack.certificate(directory)
+    assert ("Archive", directory) in steps(await stack.cycle(MAIL_DOMAINS=stack.base))
+    assert directory not in seen_by_siblings(stack.volume)
+    mark = len(stack.orders())
+
+    report = await stack.cycle()
+    assert (report.failed, ("Restore", directory) in steps(report)) == (False, True)
+    assert stack.certificate(directory) == before
+    assert {kind for kind, _ in steps(await stack.cycle())} == {"Keep"}
+
+    await stack.cycle(MAIL_DOMAINS=stack.base)
+    stack.clock.let_pass(days=61)
+    report = await stack.cycle()
+    assert ("Issue", directory) in steps(report)
+    assert ordered(stack, mark) != []
+    assert stack.unfinished() == []

@@ -133,7 +133,7 @@ async def test_between_one_certificate_and_many(stack: Stack, begin: str):
 
 
 async def test_a_mail_domain_that_left(stack: Stack):
-    """Its certificate is moved to the backups, and comes back as a new one when the domain does."""
+    """Its certificate is moved to the backups, and comes back when the domain does."""
     both, one = f"a.{stack.base},b.{stack.base}", f"a.{stack.base}"
     stack.environment["ENABLE_SSL_SNI"] = "y"
     await stack.cycle(MAIL_DOMAINS=both)

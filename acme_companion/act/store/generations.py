@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from acme_companion.act.store import files, layout
 from acme_companion.act.store.layout import BACKUPS, CERTIFICATE, CSR, DOMAINS, KEY
 from acme_companion.decide.pair import NotAPair, Pair
+from acme_companion.problems import Damaged
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -86,6 +87,19 @@ def keep(root: Path, directory: str, content: Mapping[str, bytes], now: datetime
         raise
     files.sync_directory(above)
     return f"{BACKUPS}/{directory}/{name}"
+
+
+def bring_back(root: Path, directory: str) -> None:
+    """Make the newest generation the lineage again, in one step; raises `Damaged` when there is none, or a lineage in its place."""
+    target = layout.lineage(root, directory)
+    newest = next(iter(listed(root, directory)), None)
+    if newest is None or os.path.lexists(target):
+        raise Damaged(f"{target}: cannot be brought back from {BACKUPS}/{directory}")
+    source = root / BACKUPS / directory / newest
+    with files.translated(source, f"moved to {target}"):
+        os.rename(source, target)
+    files.sync_directory(root)
+    files.sync_directory(source.parent)
 
 
 def check(root: Path, directory: str) -> None:

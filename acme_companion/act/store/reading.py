@@ -13,7 +13,7 @@ from acme_companion.decide.pair import NotAPair, certificate_of, leaf_of, public
 from acme_companion.problems import Damaged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator
     from pathlib import Path
 
     from acme_companion.decide.pair import Certificate
@@ -72,6 +72,7 @@ def held(root: Path, example: Path, memory: Memory) -> Held:
         or is_own_stopgap(root, server)
         or server.fingerprint == example_fingerprint(example),
         lineages=lineages,
+        archived=tuple(_archived(root, pairs, {one.directory for one in lineages})),
         force_renew=os.path.lexists(root / FORCE_RENEW),
         memory=memory,
     )
@@ -116,6 +117,18 @@ def _lineages(root: Path, pairs: PairReader, memory: Memory) -> Iterator[HeldLin
             generations=_generations(root, directory) if directory in kept else (),
             ours=made_by_a_client or (certificate is not None and certificate.fingerprint in memory.issued),
         )
+
+
+def _archived(root: Path, pairs: PairReader, present: Container[str]) -> Iterator[HeldLineage]:
+    """What an ACME client made and nobody wanted any more; a damaged one is as good as none."""
+    for directory in sorted(_kept(root)):
+        if directory in present or not layout.may_be_lineage(directory):
+            continue
+        for newest in _generations(root, directory)[:1]:
+            path = root / BACKUPS / directory / newest
+            certificate, _ = pair_or_damage(path, pairs)
+            if certificate and os.path.lexists(path / DOMAINS) and os.path.lexists(path / CSR):
+                yield HeldLineage(directory, certificate, generations=(newest,))
 
 
 def _kept(root: Path) -> set[str]:

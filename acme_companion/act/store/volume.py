@@ -213,6 +213,11 @@ class Volume:
         intent.move_directory(source, self._root / BACKUPS / directory / name)
         self._prune(directory)
 
+    def bring_back(self, directory: str) -> None:
+        self._require_lock()
+        self._finish()
+        generations.bring_back(self._root, directory)
+
     def set_aside(self, directory: str, chain: bytes, now: datetime) -> str:
         self._require_lock()
         return refused.set_aside(self._root / OWN / REFUSED, directory, chain, now)
