@@ -50,24 +50,27 @@ class Dns01:
     clock: Clock
     log: Log
     _places: dict[Proof, _Place] = field(default_factory=dict)
-    _wanted: Counter[TxtRecord] = field(default_factory=Counter)
-    _out: set[TxtRecord] = field(default_factory=set)
+    _users: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _touched: set[TxtRecord] = field(default_factory=set)
+    _published: set[TxtRecord] = field(default_factory=set)
     _names: dict[str, asyncio.Lock] = field(default_factory=dict)
     _told: set[str] = field(default_factory=set)
     _silent: dict[AuthoritativeServer, float] = field(default_factory=dict)
 
     async def present(self, proof: Proof) -> None:
         """Publish its value beside whatever stands there; raises `NotYet` or `Refused`."""
+        # Before anything is awaited: whoever cleans up later has been counted.
+        self._users[self._shared(proof)] += 1
         place = await self._place(proof)
         record = place.published.record
         self._places[proof] = place
-        self._wanted[record] += 1
         async with self._change(record):
-            if record in self._out:
+            if record in self._published:
                 return
-            self._out.add(record)
+            self._touched.add(record)
             await self.leftovers.note(record, settings_key(place.settings))
             await place.editor.add(record)
+            self._published.add(record)
         self.log.debug(f"{proof.name}: published the TXT record {record.name}")
 
     async def wait(self, proofs: Sequence[Proof]) -> Mapping[Name, str]:
@@ -83,16 +86,22 @@ class Dns01:
 
     async def clean_up(self, proof: Proof) -> None:
         """Remove our value and no other; a provider that refuses costs a warning, and another try with the next issuance."""
+        shared = self._shared(proof)
+        self._users[shared] = max(self._users[shared] - 1, 0)
         place = self._places.get(proof)
         if place is None:
             return
         record = place.published.record
-        self._wanted[record] -= 1
         async with self._change(record):
-            if self._wanted[record] > 0 or record not in self._out:
+            if self._users[shared] or record not in self._touched:
                 return
-            self._out.discard(record)
+            self._touched.discard(record)
+            self._published.discard(record)
             await self.leftovers.remove(place.editor, record)
+
+    def _shared(self, proof: Proof) -> tuple[str, str]:
+        """What orders have in common that share a record."""
+        return self.owner_of(proof), proof.key_authorization
 
     async def _place(self, proof: Proof) -> _Place:
         owner = self.owner_of(proof)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from acme_companion.act.dns.editor import RecordEditor
-    from acme_companion.decide.settings import Challenges, DnsZone
+    from acme_companion.decide.settings import Challenges, DnsZone, Secret
     from acme_companion.ports import Log
 
 MOST: Final = 1000
@@ -27,14 +27,20 @@ SWEEPING: Final = 30.0
 
 
 class Editors:
-    """The editor of each zone of the settings, made on first need. `make` may raise `Problem`."""
+    """The editors of the zones of the settings, made on first need: one for all zones with the same provider and credentials.
+
+    Many interfaces replace a whole zone or record set, so two editors would undo each other's changes. `make` may raise `Problem`.
+    """
 
     def __init__(self, make: Callable[[DnsZone], RecordEditor]) -> None:
         self._make = make
-        self._made: dict[int, RecordEditor] = {}
+        self._made: dict[tuple[str, frozenset[tuple[str, Secret]]], RecordEditor] = {}
 
     def of(self, zone: DnsZone) -> RecordEditor:
-        return self._made.get(id(zone)) or self._made.setdefault(id(zone), self._make(zone))
+        account = zone.provider, frozenset(zone.options.items())
+        if account not in self._made:
+            self._made[account] = self._make(zone)
+        return self._made[account]
 
 
 def settings_key(zone: DnsZone) -> str:
