@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from hypothesis import given
+from hypothesis import strategies as st
 
 from acme_companion.decide.chain import ChainRefused, check
 from acme_companion.decide.names import Name
@@ -271,3 +273,22 @@ def test_a_certificate_for_an_address(ordered, refused):
 
     with pytest.raises(ChainRefused, match=refused) if refused else nullcontext():
         check(chain, wanted, spki_of(OURS.public_key()), NOW)
+
+
+GOOD = pem(leaf(), INTERMEDIATE)
+
+
+@given(st.lists(st.tuples(st.integers(0, len(GOOD) - 1), st.integers(0, 255)), min_size=1, max_size=5))
+def test_any_damage(changes: list[tuple[int, int]]) -> None:
+    """Whatever bytes of a delivery are others: it is refused in one printable line, or is what was ordered all the same."""
+    damaged = bytearray(GOOD)
+    for place, byte in changes:
+        damaged[place] = byte
+    said = ""
+    try:
+        believed = leaf_of(checked(bytes(damaged)))
+    except ChainRefused as refused:
+        said = str(refused)
+
+    assert said.isprintable()
+    assert said or believed.public_key() == OURS.public_key()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from acme_companion.decide.acme_answers import NotAnAcmeAnswer, object_of
+from acme_companion.decide.acme_answers import NotAnAcmeAnswer, acme_url, object_of
 from acme_companion.decide.acme_headers import links
 from acme_companion.decide.acme_problems import ProblemDocument, Rejection, legible, problem_of
 from acme_companion.problems import NotYet, Problem, Refused
@@ -41,13 +41,10 @@ class Answer:
 
     def location(self) -> str:
         """The URL of the resource that was made (section 7.4); raises `NotYet` when the CA told none."""
-        location = self.headers.get("Location", "")
-        if not location.startswith("https://"):
-            raise NotYet(
-                f"{self.url} gave something that is not an ACME answer: "
-                f"its Location header is '{legible(location, 100)}', not an https URL"
-            )
-        return location
+        try:
+            return acme_url(self.headers.get("Location"), "its Location header")
+        except NotAnAcmeAnswer as problem:
+            raise NotYet(f"{self.url} gave something that is not an ACME answer: {problem}") from None
 
     def links(self, relation: str) -> tuple[str, ...]:
         """The targets of all links with this relation (RFC 8288); a CA may send one header for each."""
