@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from acme_companion.decide.public_cas import is_lets_encrypt, is_public
+from acme_companion.decide.known_cas import is_lets_encrypt, is_public
 from acme_companion.decide.public_suffixes import has_public_top_level_domain, is_public_suffix
 from acme_companion.decide.verdicts import Readiness, Verdict
 

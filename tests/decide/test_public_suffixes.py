@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from acme_companion.decide.known_cas import is_lets_encrypt, is_public
 from acme_companion.decide.names import Name
-from acme_companion.decide.public_cas import is_lets_encrypt, is_public
 from acme_companion.decide.public_suffixes import registered_domain
 
 
