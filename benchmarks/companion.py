@@ -26,6 +26,7 @@ def settings(stage: Stage, volume: Path, hostname: str, **more: str) -> dict[str
         "AUTODISCOVER_SAN": "n",
         "DIRECTORY_URL": stage.directory_url,
         "CA_BUNDLE": str(stage.ca_bundle),
+        "ACME_ACCOUNT_KEY_TYPE": "ec256",  # as in a private volume
         "ORDERS_AT_ONCE": "2",  # Pebble itself can stop for good when more are placed at the same moment
         "HTTP01_MODE": "standalone",
         "HTTP01_PORT": str(stage.http_port),

@@ -70,10 +70,14 @@ def issued(
     key: ec.EllipticCurvePrivateKey = KEY,
     days: int = 90,
     issuer: str = "Test CA",
+    organization: str = "",
     begin: datetime = NOW,
 ) -> Pair:
     """A pair as a CA issues it; every one is another certificate."""
-    ca = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, issuer)])
+    called = [x509.NameAttribute(x509.NameOID.COMMON_NAME, issuer)]
+    if organization:
+        called.insert(0, x509.NameAttribute(x509.NameOID.ORGANIZATION_NAME, organization))
+    ca = x509.Name(called)
     certificate = (
         x509.CertificateBuilder()
         .subject_name(x509.Name([]))

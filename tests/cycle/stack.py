@@ -74,6 +74,7 @@ class Stack:
             "ACME_PROFILE": PROFILE,
             "ORDERS_AT_ONCE": "1",  # Pebble itself can stop for good when more are placed at the same moment
             "ACME_KEY_TYPE": "ec256",
+            "ACME_ACCOUNT_KEY_TYPE": "ec256",
             "HTTP01_MODE": "standalone",
             "HTTP01_PORT": str(self.ca.http_port),
             "CHECK_HTTP_PORT": str(self.ca.http_port),

@@ -1,8 +1,9 @@
 """Account keys: one for each CA directory, never two for one, and never one for two.
 
 `acme/account.pem` is where mailcow's container and its admins look for it. It is for the directory that the file beside
-it names, else for the one in the settings; every other directory has its own file below `accounts/`. With a private
-volume new keys are made there, and one that lies there wins.
+it names; one without that file was made by mailcow's container: for Let's Encrypt if certificates say so, else for the
+directory in the settings. Every other directory has its own file below `accounts/`. With a private volume new keys are
+made there, and one that lies there wins.
 """
 
 from __future__ import annotations
@@ -10,16 +11,16 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from acme_companion.act.store import files, keys
+from acme_companion.act.store import files, keys, reading
 from acme_companion.act.store.layout import ACCOUNT, ACCOUNT_DIRECTORY, ACCOUNTS, ACME, BACKUPS, KEY, NEXT
 from acme_companion.decide.accounts import is_staging, key_name
+from acme_companion.decide.known_cas import LETS_ENCRYPT, is_lets_encrypts
+from acme_companion.decide.settings import KeyType
 from acme_companion.problems import Damaged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    from acme_companion.decide.settings import KeyType
 
 _LONGEST_URL = 4096
 
@@ -27,10 +28,10 @@ _LONGEST_URL = 4096
 class AccountKeys:
     """The keys in `shared`, where siblings see them, and in `private`, None without such a volume.
 
-    `directory_url`: the CA in the settings; `kind`: of keys that are made here.
+    `directory_url`: the CA in the settings; `kind`: of keys that are made here, None for what suits the place.
     """
 
-    def __init__(self, shared: Path, private: Path | None, directory_url: str, kind: KeyType) -> None:
+    def __init__(self, shared: Path, private: Path | None, directory_url: str, kind: KeyType | None) -> None:
         self._shared, self._private = shared, private
         self._first = "" if is_staging(directory_url) else directory_url
         self._kind = kind
@@ -43,7 +44,7 @@ class AccountKeys:
         for path in reversed(own):
             if os.path.lexists(path):
                 return path
-        if os.path.lexists(self._account) and (self._recorded() or self._first) == directory_url:
+        if os.path.lexists(self._account) and self._owner() == directory_url:
             return self._account
         return None
 
@@ -54,12 +55,11 @@ class AccountKeys:
 
     def key(self, directory_url: str) -> bytes:
         """The key for a directory, made on first use; raises `Damaged` for one that cannot be used."""
+        self._adopt()
         path = self.where(directory_url)
         if path is None:
             path = self._begin(directory_url)
-            files.write(path, keys.generate(self._kind), files.PRIVATE)
-        elif path == self._account and not self._recorded():
-            self._record(directory_url)
+            files.write(path, keys.generate(self._kind_at(path)), files.PRIVATE)
         data = files.read(path) or b""
         self._refuse_shared(path, data)
         return data
@@ -74,7 +74,7 @@ class AccountKeys:
         self.key(directory_url)
         path = _next(self._existing(directory_url))
         if (data := files.read(path)) is None:
-            data = keys.generate(self._kind)
+            data = keys.generate(self._kind_at(self._existing(directory_url)))
             files.write(path, data, files.PRIVATE)
         self._refuse_shared(path, data)
         return data
@@ -96,7 +96,9 @@ class AccountKeys:
         for source, name in self._movable():
             target = self._home() / name
             data, there = files.read(source) or b"", files.read(target)
-            if files.read(_next(source)) is not None:
+            if os.path.samefile(source.parent, target.parent):
+                yield f"{source}: is not moved, as {target.parent} is the same folder: mount a volume of its own at PRIVATE_VOLUME"
+            elif files.read(_next(source)) is not None:
                 yield f"{source}: stays for now, as a change of this key is under way"
             elif there not in {None, data}:
                 yield f"{source}: is not moved, as {target} is another key for the same CA: move one of the two away"
@@ -164,6 +166,24 @@ class AccountKeys:
         files.make_directory(home, files.PRIVATE_DIRECTORY)
         return home
 
+    def _kind_at(self, path: Path) -> KeyType:
+        # acme-tiny, which is in mailcow's container, knows only RSA; nobody but us reads the others.
+        return self._kind or (KeyType.RSA2048 if path == self._account else KeyType.EC256)
+
+    def _owner(self) -> str:
+        """The directory that `account.pem` is for, empty when that is not known yet."""
+        recorded = self._recorded()
+        if recorded or self._first == LETS_ENCRYPT:
+            return recorded or self._first
+        # Mailcow's key, and the certificates that it got: an account is not carried to another CA by a changed setting.
+        issuers = reading.issuers_of_shared_key(self._shared)
+        return LETS_ENCRYPT if any(map(is_lets_encrypts, issuers)) else self._first
+
+    def _adopt(self) -> None:
+        """Note whose `account.pem` is while its certificates still tell."""
+        if os.path.lexists(self._account) and not self._recorded() and (owner := self._owner()):
+            self._record(owner)
+
     def _recorded(self) -> str:
         data = files.read(self._record_path, _LONGEST_URL) or b""
         return data.decode(errors="replace").strip()
@@ -172,7 +192,7 @@ class AccountKeys:
         files.write(self._record_path, f"{directory_url}\n".encode(), files.PUBLIC)
 
     def _movable(self) -> Iterator[tuple[Path, str]]:
-        directory_url = self._recorded() or self._first
+        directory_url = self._owner()
         if directory_url and os.path.lexists(self._account):
             yield self._account, key_name(directory_url)
         below = self._shared / ACME / ACCOUNTS

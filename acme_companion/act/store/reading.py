@@ -78,6 +78,21 @@ def held(root: Path, example: Path, memory: Memory) -> Held:
     )
 
 
+def issuers_of_shared_key(root: Path) -> Iterator[str]:
+    """Who issued the certificates for the key that all of ours share, as text (RFC 4514); what cannot be read says nothing."""
+    shared = keys.held_certificate_key(root)
+    if not shared:
+        return
+    for directory in ("", *filter(layout.may_be_lineage, files.list_directory(root))):
+        try:
+            chain = files.read(root / directory / CERTIFICATE)
+            certificate = certificate_of(leaf_of(chain)) if chain else None
+        except (Damaged, NotAPair):
+            continue
+        if certificate and certificate.spki == shared:
+            yield certificate.issuer
+
+
 def is_own_stopgap(root: Path, server: Certificate) -> bool:
     """Whether a pair is self-signed with the key that only we have: it is known without any memory."""
     return server.self_signed and server.spki == keys.held_certificate_key(root)

@@ -139,6 +139,7 @@ class Ca:
     `orders_at_once`: how many orders are being placed at the same moment (any number may be under way).
     `timeout`: seconds until an order that makes no progress is left for the next cycle. `preferred_chain`: the
     issuer's common name or the SHA-256 fingerprint of the root that an alternate chain (RFC 8555 section 7.4.2) should end in.
+    `account_key_type`: of a new account key, None for what suits the place where it will lie.
     """
 
     directory_url: str
@@ -146,7 +147,7 @@ class Ca:
     profile: str | None = None
     ca_bundle: str | None = None
     key_type: KeyType = KeyType.RSA2048
-    account_key_type: KeyType = KeyType.EC256
+    account_key_type: KeyType | None = None
     orders_at_once: int = 4
     timeout: float = 600.0
     external_account: ExternalAccount | None = None

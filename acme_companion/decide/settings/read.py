@@ -101,7 +101,7 @@ def _ca(source: Source) -> Ca:
         profile=source.get("ACME_PROFILE", values.optional(certificates.profile)),
         ca_bundle=source.get("CA_BUNDLE", values.optional(values.path)),
         key_type=source.get("ACME_KEY_TYPE", values.choice(KeyType)),
-        account_key_type=source.get("ACME_ACCOUNT_KEY_TYPE", values.choice(KeyType)),
+        account_key_type=source.get("ACME_ACCOUNT_KEY_TYPE", values.optional(values.choice(KeyType))),
         external_account=external_account(source),
         preferred_chain=source.get("ACME_PREFERRED_CHAIN", values.optional(certificates.preferred_chain))
         or "",

@@ -66,9 +66,10 @@ CA = Theme(
         ),
         Variable(
             "ACME_ACCOUNT_KEY_TYPE",
-            "ec256",
+            "",
             "The kind of a new account key, as ACME_KEY_TYPE. An existing key is always kept.",
-            "all CAs take it, and a request costs next to nothing; acme-tiny, which is in mailcow's container, needs an RSA key",
+            "empty is rsa2048 for acme/account.pem in VOLUME, as acme-tiny, which is in mailcow's container, knows nothing else; and "
+            "ec256 in every other place, where a request costs next to nothing",
         ),
         Variable(
             "ACME_REHEARSAL",
