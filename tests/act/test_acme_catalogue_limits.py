@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +15,9 @@ from tests.act.catalogue import Row, all_of, at, in_table, play
 from tests.act.scripted_ca import scripted_ca
 
 if TYPE_CHECKING:
-    from tests.act.acme_proxy import Fault
+    from aiohttp import web
+
+    from tests.act.acme_proxy import Fault, Forward
 
 HOUR = timedelta(hours=1)
 SENTENCE = "too many certificates (50) already issued for example.org in the last 168h"
@@ -26,8 +27,16 @@ PAUSE = (
 )
 
 
-def http_date(wait: timedelta) -> str:
-    return format_datetime(datetime.now(UTC) + wait, usegmt=True)
+IMF, RFC850 = "%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT"
+
+
+def until(wait: timedelta, form: str = IMF) -> Fault:
+    """A limit that ends at a date, counted from the moment of the answer."""
+
+    async def fault(request: web.BaseRequest, forward: Forward) -> web.Response:
+        return await limited(f"{datetime.now(UTC) + wait:{form}}")(request, forward)
+
+    return fault
 
 
 def limited(wait: str | None, detail: str = SENTENCE, status: int = 429) -> Fault:
@@ -35,25 +44,23 @@ def limited(wait: str | None, detail: str = SENTENCE, status: int = 429) -> Faul
     return problem(status, "rateLimited", detail, headers=headers)
 
 
-def limit(what: str, header: str | None, wait: timedelta | None) -> Row:
+async def closed_until(request: web.BaseRequest, forward: Forward) -> web.Response:
+    """Closed for two hours, as a date."""
+    return await answer(503, b"", Retry_After=f"{datetime.now(UTC) + 2 * HOUR:{IMF}}")(request, forward)
+
+
+def limit(what: str, header: str | Fault | None, wait: timedelta | None) -> Row:
     """Whatever the header holds, the order is asked for once, and the time is a sane one or none."""
+    fault = header if callable(header) else limited(header)
     return Row(
-        f"A04 {what}",
-        at("/order", limited(header)),
-        r"too many certificates \(50\)",
-        asked={"/order": 1},
-        wait=wait,
+        f"A04 {what}", at("/order", fault), r"too many certificates \(50\)", asked={"/order": 1}, wait=wait
     )
 
 
 @in_table(
     limit("seconds", "7200", 2 * HOUR),
-    limit("HTTP-date", http_date(3 * HOUR), 3 * HOUR),
-    limit(
-        "HTTP-date of the form that is obsolete",
-        f"{datetime.now(UTC) + HOUR:%A, %d-%b-%y %H:%M:%S} GMT",
-        HOUR,
-    ),
+    limit("HTTP-date", until(3 * HOUR), 3 * HOUR),
+    limit("HTTP-date of the form that is obsolete", until(HOUR, RFC850), HOUR),
     limit("past date", "Thu, 01 Jan 1970 00:00:00 GMT", 0 * HOUR),
     limit("negative", "-5", None),
     limit("ages", "1000000000000", 8 * 24 * HOUR),
@@ -92,7 +99,7 @@ def limit(what: str, header: str | None, wait: timedelta | None) -> Row:
     ),
     Row(
         "A06 directory closed until a date",
-        at("/dir", answer(503, b"", Retry_After=http_date(2 * HOUR))),
+        at("/dir", closed_until),
         "HTTP status 503",
         asked={"/dir": 1},
         wait=2 * HOUR,
@@ -199,17 +206,15 @@ async def test_every_kind_of_problem(kind: str, path: str) -> None:
     script = at(path, *[problem(400, kind, "because of the weather")] * 500)
     async with scripted_ca() as ca:
         script(ca)
+        said = ""
         try:
             await issue(ca, "a.example.org", clock=StepClock())
         except Problem as declined:
             said = str(declined)
-            assert (
-                "because of the weather" in said
-                or kind in {"badNonce", "orderNotReady"}
-                or path == "/challenge"
-            )
-            assert said.isprintable()
 
+    assert said.isprintable()
+    if said and path != "/challenge" and kind not in {"badNonce", "orderNotReady"}:
+        assert "because of the weather" in said
     assert len(ca.requests) <= 300
     assert len(ca.objects("/placed")) <= 5
 

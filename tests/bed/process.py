@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 import socket
 import subprocess
@@ -92,12 +93,15 @@ def wait_until(condition: Callable[[], bool], limit: float, pause: float = 0.02)
 
 
 def free_port() -> int:
-    """Find a loopback port that is free for TCP and UDP. Someone may still take it first: callers try again."""
+    """Find a loopback port that is free for TCP and UDP. Someone may still take it first: callers try again.
+
+    It lies below those from which systems take ports for outgoing connections: one of them would often be first.
+    """
     while True:
+        port = 10_000 + secrets.randbelow(22_000)
         with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
-            tcp.bind((LOOPBACK, 0))
-            port = int(tcp.getsockname()[1])
             try:
+                tcp.bind((LOOPBACK, port))
                 udp.bind((LOOPBACK, port))
             except OSError:
                 continue
