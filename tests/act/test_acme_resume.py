@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from acme_companion.act.challenges.http01 import Http01Solver, responding
-from acme_companion.cycle.journal import LineageJournal
+from acme_companion.act.challenges.http01 import responding
 from acme_companion.decide.pair import Pair
 from acme_companion.decide.settings import Http01, Http01Mode
 from acme_companion.problems import Damaged, NameRefusals, NotOrdered, NotYet
@@ -23,51 +22,17 @@ from tests.act.acme_world import (
     OneSolver,
     RealClock,
     StepClock,
-    names,
-    session_with,
 )
 
 if TYPE_CHECKING:
     from aiohttp import web
 
     from acme_companion.decide.open_orders import OpenOrder
-    from acme_companion.ports import Issued, Proof, Solving
+    from acme_companion.ports import Issued, Solving
     from tests.act.acme_proxy import AcmeProxy, Forward
 
 ORDERS, ORDER = "/order-plz", "/my-order"
 AUTHORIZATION, CHALLENGE, FINALIZE, CERTIFICATE = "/authZ", "/chalZ", "/finalize-order", "/certZ"
-
-
-class Stays(Http01Solver):
-    """What was shown stays, as it does in a web root after a kill."""
-
-    async def clean_up(self, proof: Proof) -> None:
-        pass
-
-
-class Book:
-    """The store's part of a journal, in memory; `full`: the disk takes nothing more."""
-
-    def __init__(self, *orders: OpenOrder) -> None:
-        self.orders = {order.directory: order for order in orders}
-        self.full = False
-
-    def note_order(self, order: OpenOrder) -> None:
-        if self.full:
-            raise Damaged("the disk is full")
-        self.orders[order.directory] = order
-
-    def forget_order(self, directory: str) -> None:
-        self.orders.pop(directory, None)
-
-
-async def issue(
-    proxy: AcmeProxy, book: Book, *texts: str, required: tuple[str, ...] = (), **settings: Any
-) -> Issued:
-    """As one cycle does: with whatever was written down before."""
-    journal = LineageJournal(book, texts[0], book.orders.get(texts[0]))  # type: ignore[arg-type]
-    async with session_with(proxy, **settings) as session:
-        return await session.issue(names(*texts), names(*required), CERTIFICATE_KEY, "", journal)
 
 
 async def interrupted(
@@ -109,7 +74,7 @@ def answered_twice(proxy: AcmeProxy) -> list[str]:
 
 @pytest.mark.parametrize("before", [True, False], ids=["before the CA hears of it", "after it did it"])
 async def test_stopped_at_each_request(proxy: AcmeProxy, before: bool) -> None:
-    """From the order on, whoever comes next delivers by it; one that was stopped over the order itself may place it again."""
+    """FAULTS A11, K2 to K8, P-22, P-28: from the order on, whoever comes next delivers by it; who was stopped over the order may place it again."""
     base = "before" if before else "after"
     async with responding(Http01(Http01Mode.STANDALONE, port=proxy.http_port), RealClock()) as responder:
         solving = OneSolver(Stays(responder))
@@ -132,8 +97,21 @@ async def test_stopped_at_each_request(proxy: AcmeProxy, before: bool) -> None:
     assert order.certificate
 
 
+@pytest.mark.parametrize("taken", [True, False])
+async def test_predecessor_is_written_down(proxy: AcmeProxy, taken: bool) -> None:
+    """STANDARDS B-2: no later answer of the CA says whether the order replaces a certificate, so we remember it."""
+    book, text = Book(), f"heir-{taken}.example.org".lower()
+    first = Pair(CERTIFICATE_KEY, (await issue(proxy, Book(), text)).chain_pem).certificate()
+    if not taken:
+        proxy.on(ORDERS, problem(409, "alreadyReplaced"))
+    await issue(proxy, book, text, replaces=first.renewal_id)
+
+    stumbled = any(seen.path == ORDERS for seen in proxy.stumbles)  # Pebble at times does, over a predecessor
+    assert book.orders[text].replaces == (first.renewal_id if taken and not stumbled else "")
+
+
 async def test_order_that_takes_longer_than_our_patience(proxy: AcmeProxy) -> None:
-    """It is asked for again at every wake, and nothing else is ordered (RFC 8555 section 7.4)."""
+    """P-19, A17: it is asked for again at every wake, and nothing else is ordered (RFC 8555 section 7.4)."""
     book, text = Book(), "long.example.org"
     proxy.on(FINALIZE, status_becomes("processing"))
     proxy.on(ORDER, as_is, *[status_becomes("processing")] * 500)

@@ -98,7 +98,7 @@ def test_forgotten(tmp_path: Path) -> None:
     ],
 )
 def test_damaged(tmp_path: Path, data: bytes) -> None:
-    """It counts as none, is moved aside by the next holder of the lock, and another one is written in its place."""
+    """S15: it counts as none, is moved aside by the next holder of the lock, and another one is written in its place."""
     note(tmp_path, ORDER)
     path = file_of(tmp_path)
     path.write_bytes(data)
@@ -138,7 +138,7 @@ def test_damaged_files_do_not_pile_up(tmp_path: Path) -> None:
 
 
 def test_newer(tmp_path: Path) -> None:
-    """What a newer version wrote is never touched: it may mean more than we understand."""
+    """S16: what a newer version wrote is never touched: it may mean more than we understand."""
     note(tmp_path, ORDER)
     path = file_of(tmp_path)
     newer = path.read_bytes().replace(b'"schema": 1', b'"schema": 99')

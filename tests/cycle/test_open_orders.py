@@ -73,7 +73,7 @@ async def killed_after(stack: Stack, request: int) -> None:
 
 
 async def test_killed_at_each_request(stack: Stack, web_root: Path, tmp_path: Path) -> None:
-    """From the answer to the order on there is one order, one answer to its challenge, and one certificate."""
+    """FAULTS K3 to K8, S03: from the answer to the order on there is one order, one answer to its challenge, and one certificate."""
     assert not (await stack.cycle()).failed
     paths = [seen.path for seen in stack.proxy.requests]
     first = next(number for number, path in enumerate(paths) if path == ORDERS)
@@ -115,7 +115,7 @@ async def test_order_that_takes_long(stack: Stack) -> None:
 
 @root_only
 async def test_disk_that_is_full_when_the_certificate_comes(stack: Stack, tmp_path: Path) -> None:
-    """What the CA issued is fetched again when there is room, and not ordered again."""
+    """FAULTS S08: what the CA issued is fetched again when there is room, and not ordered again."""
     with mounted("-t", "tmpfs", "-o", "size=400k", "tmpfs", at=tmp_path / "small") as small:
         stack.volume, stack.environment["VOLUME"] = small, str(small)
         await stack.cycle()
