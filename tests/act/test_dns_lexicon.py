@@ -213,6 +213,20 @@ async def test_a_child_that_breaks(monkeypatch: pytest.MonkeyPatch, tmp_path) ->
     ] * 2
 
 
+@pytest.mark.parametrize("answer", [b"garbage\n", b"x" * 100_000, b'{"kind": "http"}\n'])
+async def test_a_child_that_answers_in_another_way(
+    monkeypatch: pytest.MonkeyPatch, tmp_path, answer: bytes
+) -> None:
+    """Nobody waits for ever for an answer that cannot be read."""
+    (tmp_path / "tldextract.py").write_text(
+        f"import os, sys\nos.write(3, {answer!r})  # where the answers go\nsys.exit('at an end')"
+    )
+    monkeypatch.setattr("acme_companion.act.dns.lexicon.OTHER_PACKAGES", (str(tmp_path),))
+    async with asyncio.timeout(30):
+        with pytest.raises(NotYet, match=r"^the process for Cloudflare \(dns_cf\) answered with something"):
+            await editor("dns_cf", CF_Token=TOKEN).add(record("a"))
+
+
 async def test_an_interface_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
     """The process is killed at the time limit, and what comes next is not held up by it (D13)."""
     there = Cloudflare(ZONE, TOKEN)

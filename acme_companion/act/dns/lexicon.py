@@ -130,6 +130,8 @@ class LexiconEditor:
             for job in batch:
                 job.done.cancel()
             raise
+        except (ValueError, LookupError, TypeError, AttributeError):
+            problem = NotYet(f"the process for {self._who} answered with something that cannot be read")
         for job in batch:
             job.fail(problem)
 
