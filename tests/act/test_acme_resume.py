@@ -16,13 +16,8 @@ from acme_companion.decide.pair import Pair
 from acme_companion.decide.settings import Http01, Http01Mode
 from acme_companion.problems import Damaged, NameRefusals, NotOrdered, NotYet
 from tests.act.acme_proxy import answer, as_is, changed, problem, status_becomes, with_body
-from tests.act.acme_world import (
-    CERTIFICATE_KEY,
-    HeardLog,
-    OneSolver,
-    RealClock,
-    StepClock,
-)
+from tests.act.acme_world import CERTIFICATE_KEY, HeardLog, OneSolver, RealClock, StepClock
+from tests.act.order_book import Book, Stays, issue
 
 if TYPE_CHECKING:
     from aiohttp import web
