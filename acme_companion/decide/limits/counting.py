@@ -24,13 +24,14 @@ from acme_companion.decide.limits.table import OURS
 from acme_companion.decide.steps import OrderKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
     from datetime import datetime
 
     from acme_companion.decide.acme_problems import ProblemDocument, Rejection
     from acme_companion.decide.limits.table import Limits
     from acme_companion.decide.names import Name
 
+_EXACT_SET = "exact set"
 _WORD = re.compile(r"(?:\*\.)?[a-z0-9-]+(?:\.[a-z0-9-]+)+")
 
 
@@ -90,28 +91,35 @@ def told(
     limits: Limits | None, ledger: Ledger, order: Planned, rejection: Rejection, until: datetime
 ) -> Ledger:
     """After the CA itself named a time: for everybody or all of our account, or for what its sentence names."""
-    detail = rejection.document.detail.lower()
-    words = set(_WORD.findall(detail))
-    domains = words.intersection(registered_domains(order.lineage.names))
+    if concerns_all(rejection, order.lineage.names):
+        if ledger.closed_until and ledger.closed_until > until:
+            return ledger
+        return replace(ledger, closed_until=until, closed_because=rejection.document.sentence)
+    if limits is None or rejection.kind != "rateLimited":
+        return ledger
+    detail, words = _words(rejection)
+    if _EXACT_SET in detail:
+        return ledger.empty_until(of_names(order.lineage.names), limits.same_names, until)
     failed = [name for name in order.lineage.names if name.text in words and "failed" in detail]
-    if not rejection.ca_wide and (
-        rejection.kind != "rateLimited"
-        or "exact set" in detail
-        or domains
-        or any(name.text in words for name in order.lineage.names)
-    ):
-        if limits and rejection.kind == "rateLimited":
-            if "exact set" in detail:
-                names = of_names(order.lineage.names)
-                return ledger.empty_until(names, limits.same_names, until)
-            for name in failed:
-                ledger = ledger.empty_until(of_failures(name), limits.failed, until)
-            for domain in domains if not failed else ():
-                ledger = ledger.empty_until(of_domain(domain), limits.domain, until)
-        return ledger
-    if ledger.closed_until and ledger.closed_until > until:
-        return ledger
-    return replace(ledger, closed_until=until, closed_because=rejection.document.sentence)
+    for name in failed:
+        ledger = ledger.empty_until(of_failures(name), limits.failed, until)
+    for domain in words.intersection(registered_domains(order.lineage.names)) if not failed else ():
+        ledger = ledger.empty_until(of_domain(domain), limits.domain, until)
+    return ledger
+
+
+def concerns_all(rejection: Rejection, names: Collection[Name]) -> bool:
+    """Whether the CA said no to everybody or to all of our account, and not to an order for `names` because of these."""
+    if rejection.ca_wide or rejection.kind != "rateLimited":
+        return rejection.ca_wide
+    detail, words = _words(rejection)
+    ours = {name.text for name in names} | set(registered_domains(names))
+    return _EXACT_SET not in detail and words.isdisjoint(ours)
+
+
+def _words(rejection: Rejection) -> tuple[str, set[str]]:
+    detail = rejection.document.detail.lower()
+    return detail, set(_WORD.findall(detail))
 
 
 def paused(names: Iterable[Name], document: ProblemDocument) -> tuple[Name, ...]:
