@@ -34,8 +34,7 @@ def test_sni_on(mailcow: MailcowStack) -> None:
     assert mailcow.served_for() == {server}
     assert alarms(log) == []
 
-    (mailcow.ssl / "force_renew").touch()
-    assert alarms(mailcow.cycle(**SNI)) == []
+    assert alarms(mailcow.renew()) == []
     assert mailcow.directories() == {HOST: HOST, ONE: f"{ONE} autodiscover.one.example"}
     assert mailcow.served_for(ONE) == {mailcow.on_disk(ONE)}
     assert mailcow.served_for() == {mailcow.on_disk()} != {server}

@@ -108,13 +108,12 @@ def test_nginx_down_over_a_broken_pair(mailcow: MailcowStack, broken: str) -> No
     assert "key.pem: does not belong to the cert.pem beside it" in log
     assert (mailcow.on_disk(broken), mailcow.key(broken), mailcow.orders()) == (*good, orders)
     assert mailcow.served_for() == {mailcow.on_disk()}
-    assert mailcow.served_for(ONE) == {mailcow.on_disk(ONE)}
+    assert mailcow.on_disk(ONE) in mailcow.served_for(ONE)
 
 
 def test_neighbours(mailcow: MailcowStack, neighbours: dict[str, str]) -> None:
     """Projects that are called alike, and services that have a part of a name: nobody else's containers were ever touched."""
-    (mailcow.ssl / "force_renew").touch()
-    assert "renewed" in mailcow.cycle(**SNI)
+    assert "renewed" in mailcow.renew()
 
     seen = "{{.Name}} {{.State.StartedAt}} {{.RestartCount}} {{.ExecIDs}}"
     shown = mailcow.docker("inspect", "--format", seen, *neighbours).splitlines()

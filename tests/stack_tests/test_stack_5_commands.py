@@ -25,6 +25,7 @@ def bare(mailcow: MailcowStack, tmp_path: Path) -> BareCopy:
 
 def test_expiry_dates_from_inside(mailcow: MailcowStack, bare: BareCopy) -> None:
     """The name leads to nginx alone here, as behind a router that lets nobody back in: who is silent is asked directly."""
+    mailcow.begin("one.example")
     code, shown = bare.run("expiry-dates.sh", "--json")
     rows = json.loads(shown[: shown.rindex("]") + 1])
     asked = {(row["service"], row["port"], row["asked"]) for row in rows if row["days_left"] is not None}
@@ -62,6 +63,7 @@ def test_caa_record_from_a_bare_copy(mailcow: MailcowStack, bare: BareCopy) -> N
 
 def test_status_sees_all_that_is_served(mailcow: MailcowStack) -> None:
     """`docker exec` sees what the service was given, and what dockerapi tells is enough to look at every sibling."""
+    mailcow.begin("one.example")
     status = json.loads(mailcow.exec(SERVICE, "acme-companion", "status", "--json"))
 
     assert {one["service"] for one in status["endpoints"]} == set(READERS)

@@ -25,12 +25,7 @@ SETTINGS = {
 def main() -> None:
     """Write configuration and SNI map from what is in the volume now, then become Postfix."""
     wait_for_pair()
-    lines = [
-        # Postfix matches the names below a domain by a leading dot.
-        f"{name.removeprefix('*')} {found.key} {found.chain}\n"
-        for found in certificates()
-        for name in found.names
-    ]
+    lines = [f"{name} {found.key} {found.chain}\n" for found in certificates() for name in found.names]
     SNI_MAP.write_text("".join(lines), encoding="utf-8")
     configure("-e", *(f"{name} = {value}" for name, value in SETTINGS.items()), f"myhostname = {hostname()}")
     configure("-F", "*/*/chroot = n")
