@@ -11,13 +11,15 @@ from acme_companion.cycle.issuing import issue
 from acme_companion.cycle.returning import bring_back
 from acme_companion.cycle.surveying import survey
 from acme_companion.cycle.waiting import patience
-from acme_companion.decide.accounts import retried
+from acme_companion.decide.accounts import retried, stopped
 from acme_companion.decide.report import Done, Report
 from acme_companion.decide.schedule import next_look
 from acme_companion.decide.steps import Archive, Deploy
 from acme_companion.problems import Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from acme_companion.decide.settings import Settings
     from acme_companion.ports import World
 
@@ -55,7 +57,7 @@ async def once(settings: Settings, world: World, *, force: bool = False, startin
         done=(*issued.done, *returned, *archived),
         verdicts=seen.verdicts,
         refused=(*seen.domains.refused, *seen.wanted.refused),
-        warnings=seen.warnings,
+        warnings=(*seen.warnings, *_unsaid(stopped(settings, memory, seen.plan), issued.done)),
         deployment=deployment,
         incomplete=seen.domains.unanswered is not None,
     )
@@ -63,6 +65,12 @@ async def once(settings: Settings, world: World, *, force: bool = False, startin
         memory = replace(memory, last_success=ended)
     world.store.remember(memory)
     return replace(report, next_look=next_look(report, memory, ended, world.dice.between(0, 1)))
+
+
+def _unsaid(sentences: Iterable[str], done: Iterable[Done]) -> Iterator[str]:
+    """What no step has said with its own sentence."""
+    said = "\n".join(one.sentence for one in done)
+    return (sentence for sentence in sentences if sentence not in said)
 
 
 def _archive(step: Archive, world: World) -> Done:

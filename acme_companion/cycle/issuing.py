@@ -12,7 +12,7 @@ from acme_companion.cycle.journal import LineageJournal
 from acme_companion.cycle.progress import Fault, IssuedAll, Progress, remember_now
 from acme_companion.decide.limits.counting import paused
 from acme_companion.decide.limits.remembering import ca_of
-from acme_companion.problems import NameRefusals, NotYet, Problem
+from acme_companion.problems import AccountStopped, NameRefusals, NotYet, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -59,7 +59,7 @@ async def issue(
                 for step in steps
                 if progress.can_be_put_in_place(step)
             }
-            stage = await _stage(settings, world, list(journals), cas)
+            stage = await _stage(settings, world, list(journals), cas, progress)
             progress.begin(journals, orders)
             await _all(journals, _Shared(settings, world, cas, progress, key_pem, stage))
             # An account that the CA had lost was replaced on the way.
@@ -87,7 +87,7 @@ async def _signed_in(settings: Settings, plan: Plan, cas: Authorities, progress:
 
 
 async def _stage(
-    settings: Settings, world: World, steps: Sequence[Issue], cas: Authorities
+    settings: Settings, world: World, steps: Sequence[Issue], cas: Authorities, progress: Progress
 ) -> CertificateAuthority | None:
     """The staging directory, if there is something to rehearse and it lets us in."""
     ca = settings.rehearsal_ca
@@ -96,6 +96,8 @@ async def _stage(
     problem = await cas.sign_in(ca)
     if problem is None:
         return cas.session(ca)
+    if isinstance(problem, AccountStopped):
+        progress.note_stopped(problem)
     # Nobody may be left without a certificate because a place for trying is closed.
     world.log.warning(f"no rehearsal, the CA is asked without it: {problem}")
     return None

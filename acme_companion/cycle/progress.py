@@ -215,7 +215,9 @@ class Progress:
         A certificate that could not be put in place is fetched again then, and costs no other one.
         """
         if isinstance(problem, AccountStopped):
-            self._note_stopped(step, problem)
+            self.note_stopped(problem)
+            # The account waits, and no certificate: once it is put right, all of them are ordered at once.
+            self._done.append(Done(step, ok=False, sentence=f"not issued: {problem}; what is served stays"))
             return
         by_name = problem.by_name if isinstance(problem, NameRefusals) else {}
         documents = problem.documents if isinstance(problem, NameRefusals) else {}
@@ -252,12 +254,11 @@ class Progress:
             return f" ({unwritten})"
         return f" (it lies in {path} to be looked at)"
 
-    def _note_stopped(self, step: Issue, problem: AccountStopped) -> None:
-        """The account waits, and no certificate: once it is put right, all of them are ordered at once."""
+    def note_stopped(self, problem: AccountStopped) -> None:
+        """The CA is not asked again until something changes."""
         known = self._memory.authorities
         stopped = replace(known.get(problem.directory_url, Authority()), stopped=problem.stop)
         self._memory = replace(self._memory, authorities={**known, problem.directory_url: stopped})
-        self._done.append(Done(step, ok=False, sentence=f"not issued: {problem}; what is served stays"))
 
     def _note_nothing_new(
         self, step: Issue, by_name: Mapping[Name, str], documents: Mapping[Name, ProblemDocument]

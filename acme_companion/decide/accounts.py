@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from acme_companion.decide.caa import account_uris
 from acme_companion.decide.facts import Unanswered
+from acme_companion.decide.steps import Skip
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from acme_companion.decide.facts import NameFacts
     from acme_companion.decide.memory import Authority, Memory, Stop
     from acme_companion.decide.names import Name
-    from acme_companion.decide.settings import ExternalAccount
+    from acme_companion.decide.settings import ExternalAccount, Settings
+    from acme_companion.decide.steps import Plan
 
 ASK_AGAIN_AFTER = timedelta(days=1)
 """A CA that will have nothing of our account is asked again daily: an admin may have put it right at the CA's own site."""
@@ -60,6 +62,23 @@ def circumstances(
 def is_stopped(stop: Stop | None, now_is: str, now: datetime) -> bool:
     """Whether asking again is pointless: nothing has changed since (`now_is`: the circumstances), and a day is not over."""
     return stop is not None and stop.circumstances == now_is and now - stop.since < ASK_AGAIN_AFTER
+
+
+def as_sentence(directory_url: str, stop: Stop) -> str:
+    """What an admin reads of a CA that will have nothing of our account."""
+    return (
+        f"{stop.because}. Nothing is ordered from {directory_url} until that is put right; it is asked again a day "
+        f"after {stop.since:%d %b %H:%M} UTC, or when the account's key or settings change, or by force_renew"
+    )
+
+
+def stopped(settings: Settings, memory: Memory, plan: Plan) -> tuple[str, ...]:
+    """A sentence for each CA that is to issue and will have nothing of our account, due or not: there is time to act now."""
+    if any(isinstance(step, Skip) for step in plan.steps):
+        return ()
+    in_use = (ca.directory_url for ca in (settings.ca, settings.fallback_ca) if ca)
+    known = {url: memory.authorities[url].stopped for url in in_use if url in memory.authorities}
+    return tuple(as_sentence(url, stop) for url, stop in known.items() if stop)
 
 
 def retried(memory: Memory) -> Memory:

@@ -162,10 +162,28 @@ async def test_given_up(stack: Stack):
     assert (await stack.held()).memory.lineage_failures == {}
     _, output = await stack.command("status")
     assert f"nothing is ordered from {stack.proxy.directory_url}: " in output
+    for command in ("check", "plan"):
+        _, output = await stack.command(command)
+        assert f"Nothing is ordered from {stack.proxy.directory_url} until that is put right" in output
+        _, output = await stack.command(command, "--json")
+        assert "Nothing is ordered from" in " ".join(json.loads(output)["warnings"])
 
     (stack.volume / "acme/account.pem").rename(stack.volume / "acme/account.pem.old")
     assert not (await stack.cycle()).failed
     assert stack.accounts() == accounts + 1
+
+
+async def test_given_up_long_before_it_is_needed(stack: Stack):
+    """Every cycle says it while there is time to act, also those that have nothing to order; and no more once it is over."""
+    await stack.cycle()
+    await stack.command("account", "deactivate", "--yes")
+    report = await stack.cycle()
+    [warning] = report.warnings
+
+    assert (report.failed, "to have a new one, move" in warning) == (False, True)
+    (stack.volume / "acme/account.pem").rename(stack.volume / "acme/account.pem.old")
+    again = await stack.cycle(force=True)
+    assert (again.failed, again.warnings) == (False, ())
 
 
 async def test_lost_key_with_and_without_records(stack: Stack):

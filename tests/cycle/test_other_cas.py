@@ -132,6 +132,22 @@ async def test_a_stage_that_stumbles(stack: Stack, stage: Second):
     assert any("the rehearsal told nothing" in text for _, text in stack.log.said)
 
 
+async def test_a_stage_that_has_nothing_of_our_account(stack: Stack, stage: Second):
+    """It says so once: the next cycles are told what it said, and the CA itself is asked without a rehearsal."""
+    stage.proxy.on("/sign-me-up", problem(403, "externalAccountRequired"))
+    first = await stack.cycle()
+    mark = len(stage.proxy.requests)
+    second = await stack.cycle(MAIL_DOMAINS="", ADDITIONAL_SAN=f"imap.{stack.base},pop.{stack.base}")
+
+    assert (first.failed, second.failed, len(first_names(stack))) == (False, False, 2)
+    assert stage.proxy.requests[mark:] == []
+    told = [text for level, text in stack.log.said if level == "warning" and "no rehearsal" in text]
+    assert len(told) == 2
+    stopped = (await stack.held()).memory.authorities[stage.proxy.directory_url].stopped
+    assert stopped is not None
+    assert stopped.because in told[1]
+
+
 async def test_the_fallback(stack: Stack, second: Second):
     """The first CA is down while the certificate nears its end: the second one is asked, loudly, and the first one at the renewal."""
     stack.environment["ACME_FALLBACK_DIRECTORY_URL"] = second.proxy.directory_url

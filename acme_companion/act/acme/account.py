@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from acme import messages
 
 from acme_companion.act.acme.answer import Declined
-from acme_companion.decide.accounts import circumstances, is_stopped
+from acme_companion.decide.accounts import as_sentence, circumstances, is_stopped
 from acme_companion.decide.acme_problems import legible
 from acme_companion.decide.memory import Stop
 from acme_companion.problems import AccountStopped, Refused
@@ -95,11 +95,8 @@ class Account:
             raise self.stopped(str(problem)) if isinstance(problem, Refused) else declined from None
 
     def _as_problem(self, stop: Stop) -> AccountStopped:
-        text = (
-            f"{stop.because}. Nothing is ordered from {self._ca.directory_url} until that is put right; it is asked again a day "
-            f"after {stop.since:%d %b %H:%M} UTC, or when the account's key or settings change, or by force_renew"
-        )
-        return AccountStopped(text, self._ca.directory_url, stop)
+        url = self._ca.directory_url
+        return AccountStopped(as_sentence(url, stop), url, stop)
 
     async def _sign_in(self, directory: Directory) -> None:
         known = self._remembered
