@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.bed.helper_scripts import BareCopy
 from tests.bed.mailcow_stack import HOST, HTTPS_PORT, READERS, SERVICE
+from tests.bed.process import CHECKOUT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,6 +71,23 @@ def test_status_sees_all_that_is_served(mailcow: MailcowStack) -> None:
     assert {one["service"] for one in status["endpoints"]} == set(READERS)
     assert all(one["ok"] for one in status["endpoints"])
     assert status["not_verified"] == []
+
+
+def test_the_override(mailcow: MailcowStack, tmp_path: Path) -> None:
+    """What docs/mailcow.md has an admin write fits mailcow's compose file: the five lines, and all that is optional."""
+    blocks = re.findall(r"```yaml\n(.*?)```", (CHECKOUT / "docs/mailcow.md").read_text(), re.DOTALL)
+    files = []
+    for number, block in enumerate(blocks):
+        path = tmp_path / f"override-{number}.yml"
+        path.write_text(block)
+        files += ["-f", str(path)]
+    assert len(blocks[0].splitlines()) == 5
+    merged = json.loads(mailcow.compose(*files, "config", "--format", "json"))["services"]
+
+    assert merged[SERVICE]["image"] == "acme-companion:latest"
+    assert merged[SERVICE]["environment"]["DIRECTORY_URL"] == mailcow.base["DIRECTORY_URL"]
+    assert merged[SERVICE]["environment"]["DOCKER_HOST"] == "tcp://docker-socket-proxy:2375"
+    assert (merged[SERVICE]["read_only"], "docker-socket-proxy" in merged) == (True, True)
 
 
 @pytest.mark.parametrize(
