@@ -24,6 +24,7 @@ from acme_companion.act.acme.under_way import OrderDead
 from acme_companion.decide.acme_answers import NotAnAcmeAnswer, acme_url, directory_of
 from acme_companion.decide.chain import ChainRefused, check
 from acme_companion.decide.known_cas import STAGING
+from acme_companion.decide.limits.counting import concerns_all
 from acme_companion.decide.open_orders import Place, Resume, Wish, next_move
 from acme_companion.decide.pair import spki_of
 from acme_companion.ports import Issued
@@ -91,6 +92,7 @@ class Session:
         self._under_way = asyncio.Semaphore(UNDER_WAY)
         self._orders: Orders | None = None
         self._stopped: AccountStopped | None = None
+        self._closed: Declined | None = None
         self._failure: tuple[float, Problem | Declined | None] = (0.0, None)
 
     async def knowledge(self) -> Authority:
@@ -150,6 +152,8 @@ class Session:
                 why = "an authorization ran out every time"
                 self._log.info(f"{request.names[0]}: an authorization ran out meanwhile; ordering anew")
             except Declined as declined:
+                if concerns_all(declined.rejection, request.names):
+                    self._closed = declined  # whoever waits for a turn to order need not hear it, too
                 await self._repair_account(orders.directory, account, declined)
                 why = str(declined)
             else:
@@ -229,7 +233,7 @@ class Session:
             profile=self._ca.profile,
             timeout=self._ca.timeout,
             delivery=Delivery(self._network, self._log, self._ca.preferred_chain, self._roots),
-            placing=Turns(self._ca.orders_at_once, lambda: self._stopped),
+            placing=Turns(self._ca.orders_at_once, lambda: self._stopped or self._closed),
         )
 
     @cached_property

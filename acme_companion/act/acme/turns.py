@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from acme_companion.act.acme.answer import Declined
     from acme_companion.problems import AccountStopped
 
 
 class Turns(asyncio.Semaphore):
-    """`count` at the same moment; nobody any more once the CA will have nothing of our account (`stopped`)."""
+    """`count` at the same moment; nobody any more once the CA will have nothing (more) of our account (`stopped`)."""
 
-    def __init__(self, count: int, stopped: Callable[[], AccountStopped | None]) -> None:
+    def __init__(self, count: int, stopped: Callable[[], AccountStopped | Declined | None]) -> None:
         super().__init__(count)
         self._stopped_by = stopped
 
