@@ -50,6 +50,11 @@ async def status_command(arguments: argparse.Namespace) -> int:
         "stopped_accounts": {
             url: one.stopped.because for url, one in held.memory.authorities.items() if one.stopped
         },
+        "limited": {
+            url: f"nothing is ordered before {one.closed_until:%d %b %H:%M} UTC: {one.closed_because}"
+            for url, one in held.memory.ledgers.items()
+            if one.closed_until and one.closed_until > now
+        },
         "last_success": held.memory.last_success.isoformat() if held.memory.last_success else None,
     }
     if arguments.json:
@@ -126,6 +131,8 @@ def _print(data: dict[str, Any]) -> None:
     if data["issues_nothing"]:
         print(f"nothing is issued: {data['issues_nothing']}")
     print(f"last success: {data['last_success'] or 'none yet'}")
+    for url, line in data["limited"].items():
+        print(f"{url}: {line}")
     if data["lineages"]:
         rows = [
             (one["lineage"], str(len(one["names"])), _left(one), str(len(one["generations"])), one["says"])

@@ -10,7 +10,7 @@ from acme_companion.decide.steps import Archive, Deploy, Hold, Issue, Keep, Plan
 from acme_companion.decide.verdicts import Readiness
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
     from acme_companion.decide.deployment import EndpointResult
@@ -96,7 +96,9 @@ def lines(report: Report) -> Iterator[tuple[str, str]]:
     done = {id(one.step): one for one in report.done}
     quiet = [step for step in report.plan.steps if isinstance(step, Keep) and not step.left_out]
     waiting = [step for step in report.plan.steps if isinstance(step, Hold) and _waits_for_names(step)]
-    summed_up = {id(step) for group in (quiet, waiting) if len(group) > MOST_KEPT_LINES for step in group}
+    held_up = [group for group in _held_up_alike(report.plan) if len(group) > MOST_KEPT_LINES]
+    groups = (quiet, waiting, *held_up)
+    summed_up = {id(step) for group in groups if len(group) > MOST_KEPT_LINES for step in group}
     for step in report.plan.steps:
         if id(step) not in summed_up:
             yield from _step_lines(step, done.get(id(step)))
@@ -106,7 +108,23 @@ def lines(report: Report) -> Iterator[tuple[str, str]]:
         yield "info", f"{len(quiet)} certificates: kept; next renewal {when}"
     if len(waiting) > MOST_KEPT_LINES:
         yield "warning", f"{len(waiting)} certificates: no name is ready; `acme-companion check` lists why"
+    for group in held_up:
+        until = min(step.until for step in group if step.until)
+        because = f"{group[0].because}; next try {until:%d %b %H:%M} UTC"
+        yield (
+            "warning",
+            f"{len(group)} certificates: not issued, {because} ({group[0].lineage} is one of them)",
+        )
     yield from _deployment_lines(report.deployment)
+
+
+def _held_up_alike(plan: Plan) -> Iterable[list[Hold]]:
+    """Certificates that wait for the same reason (a limit of the CA, a CA that is down), and are not near their end."""
+    alike: dict[str, list[Hold]] = {}
+    for step in plan.steps:
+        if isinstance(step, Hold) and step.until and not step.lineage.server and step.alarm not in LOUD:
+            alike.setdefault(step.because, []).append(step)
+    return alike.values()
 
 
 def _deployment_lines(deployment: DeploymentReport) -> Iterator[tuple[str, str]]:

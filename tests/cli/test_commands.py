@@ -126,6 +126,7 @@ def test_status_shows_every_endpoint_by_its_address(capsys: pytest.CaptureFixtur
             "endpoints": rows,
             "not_verified": [],
             "stopped_accounts": {"https://ca.example/dir": "its terms changed"},
+            "limited": {"https://ca.example/dir": "nothing is ordered before 22 Nov 12:00 UTC: busy"},
             "undeployed": [HOST, "imap.example.org"],
             "last_success": "2026-11-21T12:00:00+00:00",
         }
@@ -134,6 +135,7 @@ def test_status_shows_every_endpoint_by_its_address(capsys: pytest.CaptureFixtur
     assert capsys.readouterr().out.splitlines() == [
         "cert.pem/key.pem: 9 days left, ours",
         "last success: 2026-11-21T12:00:00+00:00",
+        "https://ca.example/dir: nothing is ordered before 22 Nov 12:00 UTC: busy",
         "SERVICE  ENDPOINT            NAME              SERVES",
         "postfix  172.22.1.9:25/smtp  mail.example.org  as it should",
         "postfix  [fd00::9]:25/smtp   mail.example.org  ANOTHER CERTIFICATE",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from acme_companion.decide.alarm import Alarm
 from acme_companion.decide.report import DeploymentReport, Report, lines
 from acme_companion.decide.steps import Hold, Keep, LeftOut, Lineage, Plan
 from tests.builders import DAY, NOW, names
@@ -43,6 +44,20 @@ def test_many_certificates_that_wait_are_one_line():
     assert list(lines(report(*waiting))) == [
         ("warning", "21 certificates: no name is ready; `acme-companion check` lists why")
     ]
+
+
+def test_many_certificates_that_a_limit_holds_are_one_line():
+    """A thousand new certificates at a CA that gives 300 in three hours: a line each time, not seven hundred. Near an end each has its own."""
+    held = [
+        Hold(Lineage(names(f"a{n}.example")), "300 in 3 hours", NOW + DAY + n * DAY / 24, alarm=alarm)
+        for n, alarm in enumerate([Alarm.NONE] * 30 + [Alarm.URGENT])
+    ]
+    told = [line for _, line in lines(report(*held))]
+
+    assert told[1:] == [
+        "30 certificates: not issued, 300 in 3 hours; next try 22 Nov 12:00 UTC (a0.example is one of them)"
+    ]
+    assert told[0].startswith("a30.example: not issued")
 
 
 def test_a_roll_back_is_an_error():
