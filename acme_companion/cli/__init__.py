@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import shlex
 import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
 from acme_companion.cli.arguments import parser
-from acme_companion.problems import Problem, SettingsWrong
+from acme_companion.problems import Busy, Problem, SettingsWrong
 
 if TYPE_CHECKING:
     import argparse
@@ -31,12 +32,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         return asyncio.run(_imported(arguments.command)(arguments))
     except SettingsWrong as problem:
         return _failed(arguments, str(problem), WRONG)
+    except Busy as problem:
+        command = shlex.join(sys.argv[1:] if argv is None else argv)
+        return _failed(arguments, f"acme-companion: {problem}{_with_the_loop_stopped(command)}", FAILED)
     except Problem as problem:
         return _failed(arguments, f"acme-companion: {problem}", FAILED)
     except KeyboardInterrupt:
         return FAILED
     except BrokenPipeError:
         return FAILED
+
+
+def _with_the_loop_stopped(command: str) -> str:
+    return (
+        ". If that is the loop of the container, beside its Compose file (with mailcow the service is called acme-mailcow):\n"
+        "  docker compose stop acme-companion\n"
+        f"  docker compose run --rm acme-companion {command}\n"
+        "  docker compose start acme-companion"
+    )
 
 
 def _failed(arguments: argparse.Namespace, text: str, code: int) -> int:

@@ -13,6 +13,7 @@ from acme_companion.cli.configuration import load_settings
 from acme_companion.cli.tables import as_json
 from acme_companion.cli.wiring import account_keys, open_world
 from acme_companion.decide.caa import record
+from acme_companion.decide.known_cas import LETS_ENCRYPT
 from acme_companion.decide.names import Name, NameRefused
 from acme_companion.decide.settings import Ca
 from acme_companion.problems import NotYet, SettingsWrong
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 DONE = 0
 ORIGIN = "@"
 """The zone's own name, whichever it is (RFC 1035 section 5.1)."""
-LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
 
 
 async def caa_command(arguments: argparse.Namespace) -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from acme_companion.act.issuers.self_signed import self_signed
+from acme_companion.act.store.lock import locked
 from acme_companion.cli import main
 from tests.act.store_parts import HOST, KEY, NOW, issued, pem_of, put
 
@@ -70,6 +71,32 @@ def test_usage(arguments: list[str]) -> None:
         main(arguments)
 
     assert ended.value.code == 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "once --force",
+        "account rotate-key",
+        "account deactivate --yes",
+        f"revoke {HOST.text} --reason superseded",
+    ],
+)
+def test_while_the_loop_runs(volume: Path, capsys: pytest.CaptureFixture[str], arguments: str) -> None:
+    """What needs the volume to itself says who has it, and what to type."""
+    (volume / ".companion").mkdir()
+    with locked(volume / ".companion"):
+        assert main([*arguments.split(), "--json"]) == 1
+    shown = capsys.readouterr()
+
+    sentence, *commands = json.loads(shown.out)["error"].splitlines()
+    assert ".companion/lock: held by process" in sentence
+    assert sentence.endswith("beside its Compose file (with mailcow the service is called acme-mailcow):")
+    assert commands == [
+        "  docker compose stop acme-companion",
+        f"  docker compose run --rm acme-companion {arguments} --json",
+        "  docker compose start acme-companion",
+    ]
 
 
 @pytest.mark.parametrize("deed", ["show", "rotate-key", "deactivate --yes"])
