@@ -10,7 +10,7 @@ from acme_companion.decide.steps import Archive, Deploy, Hold, Issue, Keep, Plan
 from acme_companion.decide.verdicts import Readiness
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from acme_companion.decide.deployment import EndpointResult
@@ -97,7 +97,7 @@ def lines(report: Report) -> Iterator[tuple[str, str]]:
     quiet = [step for step in report.plan.steps if isinstance(step, Keep) and not step.left_out]
     waiting = [step for step in report.plan.steps if isinstance(step, Hold) and _waits_for_names(step)]
     held_up = [group for group in _held_up_alike(report.plan) if len(group) > MOST_KEPT_LINES]
-    groups = (quiet, waiting, *held_up)
+    groups: tuple[Sequence[Step], ...] = (quiet, waiting, *held_up)
     summed_up = {id(step) for group in groups if len(group) > MOST_KEPT_LINES for step in group}
     for step in report.plan.steps:
         if id(step) not in summed_up:
