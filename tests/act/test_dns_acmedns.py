@@ -147,3 +147,25 @@ async def test_a_server_that_is_away():
         await editor(f"http://user:{PASSWORD}@{LOOPBACK}:{port}").add(record("a"))
     assert str(refused.value).startswith(f"acme-dns at http://{LOOPBACK}:{port} cannot be used: ")
     assert PASSWORD not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        pytest.param(f"http://{PASSWORD}@[::1", id="half an address"),
+        pytest.param("auth.example.org", id="no scheme"),
+        pytest.param("ftp://auth.example.org", id="another scheme"),
+        pytest.param("https://auth.example.org:99999", id="no port"),
+        pytest.param("https://auth..example.org", id="no host name"),
+        pytest.param("https://", id="no host"),
+    ],
+)
+def test_an_address_that_is_none_is_refused(url):
+    """Waiting does not help, and whoever reads it knows which line to correct."""
+    with pytest.raises(Refused) as refused:
+        editor(url)
+    assert str(refused.value) == (
+        "ACMEDNS_BASE_URL is not the address of an acme-dns server: write it as https://auth.example.org"
+    )
+    with pytest.raises(Refused, match=r"^ACMEDNS_UPDATE_URL is not the address"):
+        editor("https://auth.example.org", ACMEDNS_UPDATE_URL=url)

@@ -160,3 +160,11 @@ def test_a_number_that_is_none_is_refused(bind):
     """Before anything is sent."""
     with pytest.raises(Refused, match=r"^NSUPDATE_SERVER_PORT is not a number from 1 to 65535$"):
         editor(bind, NSUPDATE_SERVER_PORT="domain")
+
+
+@pytest.mark.parametrize("server", ["ns..example.org", ".example.org", f"{'n' * 64}.example.org"])
+async def test_a_server_that_is_no_host_name_is_refused(bind, server):
+    """DNS is not asked for it."""
+    with pytest.raises(Refused) as refused:
+        await editor(bind, NSUPDATE_SERVER=server).add(record("v"))
+    assert str(refused.value) == f"NSUPDATE_SERVER: '{server}' is neither a host name nor an address"

@@ -33,10 +33,16 @@ class AcmeDns:
     """
 
     def __init__(self, options: Mapping[str, Secret]) -> None:
+        """Read the options; raises `Refused` for a URL that is none."""
         self._options = options
         self._subdomain = self._option("ACMEDNS_SUBDOMAIN").lower()
         base = self._option("ACMEDNS_BASE_URL").rstrip("/") or PUBLIC
         self._url = self._option("ACMEDNS_UPDATE_URL") or f"{base}/update"
+        if not _is_usable(self._url):
+            option = "ACMEDNS_UPDATE_URL" if self._option("ACMEDNS_UPDATE_URL") else "ACMEDNS_BASE_URL"
+            raise Refused(
+                f"{option} is not the address of an acme-dns server: write it as https://auth.example.org"
+            )
         parts = urlsplit(self._url)
         # Not the URL as it was given: it may hold a password.
         self._who = f"acme-dns at {parts.scheme}://{parts.netloc.rpartition('@')[2]}"
@@ -105,6 +111,16 @@ class AcmeDns:
     def _option(self, name: str) -> str:
         value = self._options.get(name)
         return value.reveal().strip() if value else ""
+
+
+def _is_usable(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        host = (parts.hostname or "").encode("idna")
+        # Asking for a port that is none raises `ValueError`.
+        return parts.scheme in {"http", "https"} and bool(host) and parts.port != 0
+    except ValueError:
+        return False
 
 
 async def _beginning(answer: aiohttp.ClientResponse) -> bytes:

@@ -16,6 +16,7 @@ import dns.update
 from dns.rdatatype import TXT
 
 from acme_companion.act.dns.tsig_key import DEFAULT, TsigKey, TsigKeyRefused, key_of, parse_key
+from acme_companion.decide.names import quoted
 from acme_companion.problems import NotYet, Refused
 
 if TYPE_CHECKING:
@@ -99,9 +100,14 @@ class Rfc2136:
             raise fault
 
     async def _address(self) -> str:
-        found = await asyncio.get_running_loop().getaddrinfo(
-            self._host, self._port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
-        )
+        try:
+            found = await asyncio.get_running_loop().getaddrinfo(
+                self._host, self._port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
+            )
+        except UnicodeError:  # an empty label, or one that is too long
+            raise Refused(
+                f"NSUPDATE_SERVER: {quoted(self._host)} is neither a host name nor an address"
+            ) from None
         return str(found[0][4][0])
 
     def _key(self) -> TsigKey | None:
