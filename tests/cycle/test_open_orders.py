@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.act.acme_proxy import Forward
     from tests.cycle.stack import Stack
 
-ORDERS, ORDER, CHALLENGE = "/order-plz", "/my-order", "/chalZ"
+ORDERS, ORDER, AUTHORIZATION, CHALLENGE = "/order-plz", "/my-order", "/authZ", "/chalZ"
 FINALIZE, CERTIFICATE = "/finalize-order", "/certZ"
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
 
@@ -56,44 +56,54 @@ def open_orders(volume: Path) -> list[str]:
     return sorted(path.name for path in folder.glob("[!.]*.json"))
 
 
-async def killed_after(stack: Stack, request: int) -> None:
-    """Kill it over its request with this number, when the CA has done what was asked and nobody has heard of it."""
+async def killed_after(stack: Stack, path: str, *, after: str = "") -> None:
+    """Kill it over its first request for `path`, once the CA has done what was asked and nobody has heard of it.
 
-    async def fault(_: web.BaseRequest, forward: Forward) -> web.Response:
+    `after`: over the first one after this other path was asked for.
+    """
+
+    async def kill(_: web.BaseRequest, forward: Forward) -> web.Response:
         response = await forward()
         process.kill()
         await process.wait()
         return response
 
-    stack.proxy.on("", *[as_is] * (request - 1), fault)
+    async def from_now_on(_: web.BaseRequest, forward: Forward) -> web.Response:
+        stack.proxy.on(path, kill)
+        return await forward()
+
+    stack.proxy.on(after or path, from_now_on if after else kill)
     process = await stack.begin("once")
     await stack.end(process)
     stack.proxy.clear()
     assert process.returncode == -signal.SIGKILL
 
 
-async def test_killed_at_each_request(stack: Stack, web_root: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("path", "after"),
+    [
+        pytest.param(ORDERS, "", id="the order"),
+        pytest.param(AUTHORIZATION, "", id="an authorization"),
+        pytest.param(CHALLENGE, "", id="an answer to a challenge"),
+        pytest.param(ORDER, "", id="a look at the order"),
+        pytest.param(FINALIZE, "", id="the request for the certificate"),
+        pytest.param(ORDER, FINALIZE, id="a look at the order that was finalized"),
+        pytest.param(CERTIFICATE, "", id="the certificate"),
+    ],
+)
+async def test_killed_over(stack: Stack, web_root: Path, path: str, after: str) -> None:
     """FAULTS K3 to K8, S03: from the answer to the order on there is one order, one answer to its challenge, and one certificate."""
-    assert not (await stack.cycle()).failed
-    paths = [seen.path for seen in stack.proxy.requests]
-    first = next(number for number, path in enumerate(paths) if path == ORDERS)
-    for request, path in list(enumerate(paths, 1))[first:]:
-        volume = tmp_path / f"killed-{request}"
-        volume.mkdir()
-        stack.volume, stack.environment["VOLUME"] = volume, str(volume)
-        mark = stack.mark()
-        await killed_after(stack, request)
-        where = f"killed at request {request}, {path}"
-        assert stack.broken() == [], where
-        assert len(open_orders(volume)) == (path != ORDERS), where
-        report = await stack.cycle()
+    await killed_after(stack, path, after=after)
+    assert stack.broken() == []
+    assert len(open_orders(stack.volume)) == (path != ORDERS)
+    report = await stack.cycle()
 
-        assert not report.failed, where
-        assert (stack.names(), stack.unfinished(), open_orders(volume)) == ({stack.host}, [], []), where
-        asked = Counter("/" + seen.path.split("/")[1] for seen in stack.since(mark))
-        assert asked[ORDERS] == (2 if path == ORDERS else 1), where
-        assert (asked[CHALLENGE], asked[FINALIZE]) == (1, 1), where
-        assert {kind for kind, _ in steps(await stack.cycle())} == {"Keep"}
+    assert not report.failed
+    assert (stack.names(), stack.unfinished(), open_orders(stack.volume)) == ({stack.host}, [], [])
+    asked = Counter("/" + seen.path.split("/")[1] for seen in stack.proxy.requests)
+    assert asked[ORDERS] == (2 if path == ORDERS else 1)
+    assert (asked[CHALLENGE], asked[FINALIZE]) == (1, 1)
+    assert {kind for kind, _ in steps(await stack.cycle())} == {"Keep"}
 
 
 async def test_order_that_takes_long(stack: Stack) -> None:
