@@ -94,7 +94,7 @@ def next_look(report: Report, memory: Memory, now: datetime, share: float) -> da
             waits.append(step.next_renewal - now)
         if isinstance(step, Hold) and step.until:
             waits.append(step.until - now)
-        elif isinstance(step, Hold) and step.lineage.server:
+        elif isinstance(step, Hold) and step.lineage.server and step.served_until is None:
             waits.append(LOOK_AGAIN_WITHOUT_CERTIFICATE)
         if isinstance(step, Keep | Issue | Hold):
             left_out += step.left_out

@@ -59,6 +59,12 @@ def advised(ask_again: timedelta) -> Memory:
         pytest.param(
             (Hold(LINEAGE, "not ready"),), Memory(), 30 * MINUTE, id="no server certificate: half an hour"
         ),
+        pytest.param(
+            (Hold(LINEAGE, "LE_STAGING", served_until=NOW + 40 * DAY),),
+            Memory(),
+            DAY,
+            id="one that is served: a day",
+        ),
         pytest.param((keep(40 * DAY, OUT),), unready(2 * DAY), 6 * HOUR, id="after a day, four times a day"),
         pytest.param((keep(40 * DAY, OUT),), unready(8 * DAY), DAY, id="after a week, once a day"),
         pytest.param(
