@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from acme_companion.act.acme.open_account import open_account, revoke_by_certificate_key
-from acme_companion.act.store.files import MOST_BYTES
+from acme_companion.act.store import files
 from acme_companion.act.store.layout import ACME, CERTIFICATE, KEY, lineage
 from acme_companion.cli.account import chosen
 from acme_companion.cli.arguments import REASONS
@@ -19,7 +19,7 @@ from acme_companion.cli.tables import as_json
 from acme_companion.cli.wiring import account_keys, open_world
 from acme_companion.cycle.account import account_key
 from acme_companion.decide.pair import NotAPair, certificate_of, leaf_of, public_key_digest
-from acme_companion.problems import Damaged, NotYet, Refused
+from acme_companion.problems import Damaged, NotYet, Problem, Refused
 from acme_companion.tell.log import LOGGER, start_log
 
 if TYPE_CHECKING:
@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 
 DONE = 0
 KEY_COMPROMISE = "keyCompromise"
+_KEY_IS_OUT = (
+    "its private key gets no certificate any more: the next cycle makes another one for all that have it (TLSA 3 1 1 records for "
+    "the old one become untrue; `status --json` shows the new data then)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,12 @@ async def revoke_command(arguments: argparse.Namespace) -> int:
             if arguments.reason == KEY_COMPROMISE:
                 # First: whatever the CA says now, this key must not get another certificate.
                 _remember(world, compromised=(doomed.certificate.spki,))
-            await _ask(settings, world, ca, doomed, arguments)
+            try:
+                await _ask(settings, world, ca, doomed, arguments)
+            except Problem as problem:
+                if arguments.reason == KEY_COMPROMISE:
+                    raise Refused(f"{problem}. Ask again to have it revoked; in any case {_KEY_IS_OUT}") from None
+                raise
             _remember(world, revoked=(doomed.certificate.fingerprint,))
     data = _data(held, ca, doomed, arguments.reason)
     print(as_json(data) if arguments.json else "\n".join((data["says"], *data["left"])))
@@ -63,12 +72,13 @@ async def revoke_command(arguments: argparse.Namespace) -> int:
 
 
 def _read(settings: Settings, arguments: argparse.Namespace) -> _Doomed:
-    if arguments.certificate:
-        path = Path(arguments.certificate)
-    else:
-        path = lineage(Path(settings.volume), arguments.lineage) / CERTIFICATE
+    path = Path(arguments.certificate) if arguments.certificate else None
     try:
-        leaf = leaf_of(_bytes(path))
+        if path is None:
+            path = lineage(Path(settings.volume), arguments.lineage) / CERTIFICATE
+            leaf = leaf_of(_held(path))
+        else:
+            leaf = leaf_of(_bytes(path))
         found = certificate_of(leaf)
     except OSError as problem:
         raise NotYet(f"{path}: cannot be read ({problem.strerror})") from None
@@ -79,9 +89,19 @@ def _read(settings: Settings, arguments: argparse.Namespace) -> _Doomed:
     return _Doomed(found, leaf.public_bytes(Encoding.DER), path)
 
 
+def _held(path: Path) -> bytes:
+    """What siblings could have tampered with is not read like an admin's own file."""
+    data = files.read(path)
+    if data is None:
+        raise NotYet(
+            f"{path}: there is no such certificate: `acme-companion status` lists those that there are"
+        )
+    return data
+
+
 def _bytes(path: Path) -> bytes:
     with path.open("rb") as file:
-        return file.read(MOST_BYTES)
+        return file.read(files.MOST_BYTES)
 
 
 async def _ask(
@@ -108,10 +128,10 @@ def _certificate_key(settings: Settings, doomed: _Doomed) -> bytes:
     candidates = (doomed.path.with_name(KEY), Path(settings.volume) / ACME / KEY)
     for path in candidates:
         try:
-            data = _bytes(path)
+            data = files.read(path) or b""
             if public_key_digest(data) == doomed.certificate.spki:
                 return data
-        except (OSError, NotAPair):
+        except (Damaged, NotAPair):
             continue
     raise NotYet(f"{doomed.path}: its private key is in neither of {', '.join(map(str, candidates))}")
 
@@ -158,10 +178,7 @@ def _left(held: Held, found: Certificate, reason: str) -> list[str]:
             "Copies below backups/ stay, and are revoked as well"
         )
     if reason == KEY_COMPROMISE:
-        left.append(
-            "the private key is not used again: the next cycle makes another one (TLSA records for the old one become untrue), "
-            "and keeps the old one below backups/acme/ as .compromised"
-        )
+        left.append(f"{_KEY_IS_OUT}. The old one is kept below backups/acme/ as .compromised")
         if sharing:
             left.append(
                 f"{', '.join(sharing)}: share that key and are replaced as well, but are not revoked: revoke them, too"

@@ -49,10 +49,7 @@ def returning(lineage: Lineage, held: Held, directory_url: str, now: datetime) -
     for one in held.archived:
         if one.certificate is None or lineage.server or one.directory in held.directories:
             continue
-        bad = (
-            one.certificate.fingerprint in held.memory.revoked
-            or one.certificate.spki in held.memory.compromised
-        )
+        bad = held.memory.is_out(one.certificate)
         foreign = held.memory.issued.get(one.certificate.fingerprint) != directory_url
         lacks = any(not any(has.covers(name) for has in one.certificate.names) for name in lineage.names)
         if not (bad or foreign or lacks) and due(one.certificate, None).at > now:

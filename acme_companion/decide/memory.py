@@ -87,7 +87,7 @@ class Memory:
     """The companion's own state, one value, written whole.
 
     `issued`: fingerprints of every leaf that we issued or adopted, with the directory URL it came from ("" when
-    self-signed or adopted). `lineage_failures`, `name_failures`: by first name and by name (refusals of the CA).
+    self-signed or adopted). `lineage_failures`, `name_failures`: by first name and by name (left out by the CA or by us).
     `not_ready_since`: when a name first looked not ready, without a ready look since. `unknown_since`: when nobody could tell
     for the first time, without an answer since. `missing_since`: when a mail domain with certified names was first not listed.
     `windows`: by fingerprint.
@@ -126,6 +126,10 @@ class Memory:
     compromised: tuple[str, ...] = ()
     last_success: datetime | None = None
     schema: int = SCHEMA
+
+    def is_out(self, certificate: Certificate) -> bool:
+        """Whether an admin had it revoked, or somebody else may have its private key: then it is not brought back."""
+        return certificate.fingerprint in self.revoked or certificate.spki in self.compromised
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +178,8 @@ class Held:
 FORGOTTEN_AFTER = timedelta(days=30)
 FUTURE = timedelta(minutes=10)
 """What happened later than this from now was noted by a clock that was ahead: it must not bind us for a year."""
+MOST_REVOKED = 1000
+"""What was revoked may lie among generations for years, and must not be brought back from there."""
 ASK_AGAIN_WITHIN = timedelta(days=1)
 REHEARSED_FOR = timedelta(days=30)
 """A rehearsal proves nothing for longer: DNS, the way to us and the account may have changed."""
@@ -193,7 +199,7 @@ def without_the_past(held: Held, now: datetime) -> Memory:
     return replace(
         memory,
         issued={print_: url for print_, url in memory.issued.items() if print_ in present},
-        revoked=tuple(print_ for print_ in memory.revoked if print_ in present),
+        revoked=memory.revoked[-MOST_REVOKED:],
         lineage_failures=_recent(memory.lineage_failures, now),
         name_failures=_recent(memory.name_failures, now),
         not_ready_since=_past(memory.not_ready_since, now),

@@ -17,12 +17,9 @@ from tests.act.store_parts import (
     HOST,
     KEY,
     NOW,
-    OTHER_KEY,
     Lines,
     inside,
-    issued,
     pem_of,
-    put,
     secrets_others_can_read,
     seen_by_siblings,
     volume,
@@ -274,27 +271,3 @@ def test_a_damaged_key_of_another_ca_stops_nothing(root: Path) -> None:
         (root / "acme/accounts" / key_name(STAGING)).write_bytes(b"damaged")
         assert store.certificate_key()
         assert store.account_key(DIRECTORY_URL)
-
-
-def test_compromised_key_is_set_aside(root: Path) -> None:
-    """It gets no other certificate, and is kept where nothing is brought back from by itself."""
-    (root / "acme/key.pem").write_bytes(pem_of(KEY))
-    pair = issued(HOST.text)
-    put(root / HOST.text, pair, HOST.text)
-    store = volume(root)
-    with store.lock():
-        made = store.certificate_key([pair.certificate().spki])
-        assert made == store.certificate_key([pair.certificate().spki]) != pem_of(KEY)
-        assert store.certificate_key() == made
-        assert store.roll_back(HOST.text, server=False, now=NOW) is False
-
-    kept = root / "backups/acme/2026-11-20_12_00_00.compromised"
-    assert (kept / "key.pem").read_bytes() == pem_of(KEY)
-    assert secrets_others_can_read(root) == []
-
-
-def test_other_keys_are_not_set_aside(root: Path) -> None:
-    (root / "acme/key.pem").write_bytes(pem_of(OTHER_KEY))
-    store = volume(root)
-    with store.lock():
-        assert store.certificate_key(["0" * 64]) == pem_of(OTHER_KEY)

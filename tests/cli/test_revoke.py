@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from acme_companion.act.issuers.self_signed import self_signed
 from acme_companion.act.store.lock import locked
 from acme_companion.cli import main
+from acme_companion.decide.pair import public_key_digest
 from tests.act.store_parts import HOST, KEY, NOW, issued, pem_of, put
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ def volume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         pytest.param(["--certificate", "{}"], "cannot be read (Is a directory)", id="a directory"),
         pytest.param(["backups"], "'backups' cannot be the directory of a certificate", id="not a lineage"),
         pytest.param(["../etc"], "cannot be the directory of a certificate", id="another directory"),
-        pytest.param(["imap.example.org"], "cannot be read (No such file", id="a lineage that is not there"),
+        pytest.param(["imap.example.org"], "there is no such certificate", id="a lineage that is not there"),
         pytest.param([HOST.text], "there is no account key", id="no account"),
     ],
 )
@@ -54,6 +56,27 @@ def test_what_cannot_be_revoked(
 
     assert sentence in json.loads(shown.out)["error"]
     assert "Traceback" not in shown.err
+
+
+def test_a_compromise_counts_whatever_the_ca_says(volume: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The next cycle replaces the key also when nobody could be asked to revoke: that is no surprise for the admin."""
+    assert main(["revoke", HOST.text, "--reason", "keyCompromise", "--json"]) == 1
+    error = json.loads(capsys.readouterr().out)["error"]
+
+    assert "there is no account key" in error
+    assert "Ask again to have it revoked; in any case its private key gets no certificate any more" in error
+    assert "TLSA 3 1 1 records" in error
+    memory = json.loads((volume / ".companion/state.json").read_text())
+    assert memory["memory"]["compromised"] == [public_key_digest(pem_of(KEY))]
+
+
+def test_a_fifo_in_the_place_of_a_certificate(volume: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A sibling that was broken into must not have the command wait for ever."""
+    (volume / HOST.text / "cert.pem").unlink()
+    os.mkfifo(volume / HOST.text / "cert.pem")
+
+    assert main(["revoke", HOST.text]) == 1
+    assert "only a regular file is used there" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -47,12 +47,16 @@ async def test_compromised_key_is_used_no_more(stack: Stack):
     )
     assert code == 0, output
     assert f"{stack.imap}: share that key and are replaced as well, but are not revoked" in output
-    assert "the next cycle makes another one (TLSA records for the old one become untrue)" in output
+    assert (
+        "makes another one for all that have it (TLSA 3 1 1 records for the old one become untrue; " in output
+    )
     assert (status(stack, stack.host), status(stack, stack.imap)) == ("Revoked", "Valid")
     assert not (await stack.cycle()).failed
 
     spkis = {stack.certificate(directory).spki for directory in ("", stack.host, stack.imap)}
     assert (len(spkis), before.spki in spkis) == (1, False)
+    [told] = [text for level, text in stack.log.said if level == "warning" and "TLSA 3 1 1" in text]
+    assert told.endswith(f"publish {stack.certificate().spki}")
     assert (stack.volume / "acme/key.pem").read_bytes() != key
     [kept] = (stack.volume / "backups/acme").iterdir()
     assert kept.name.endswith(".compromised")

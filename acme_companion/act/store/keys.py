@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from acme_companion.ports import Log
+
 COMPROMISED = ".compromised"
 """A key that somebody else may have lies beside the generations under this suffix, and is never brought back."""
 
@@ -31,6 +33,7 @@ def certificate_key(
     account_keys: Iterable[Path],
     avoid: Collection[str],
     now: datetime,
+    log: Log,
 ) -> bytes:
     """The key shared by all certificates, of this kind when it is made here; raises `Damaged`.
 
@@ -38,13 +41,19 @@ def certificate_key(
     """
     path = root / ACME / KEY
     data = files.read(path)
+    kept = ""
     if data is not None and digest(path, data) in avoid:
-        generations.keep(root, ACME, {KEY: data}, now, COMPROMISED)
+        kept = generations.keep(root, ACME, {KEY: data}, now, COMPROMISED)
         data = None
     if data is None:
         files.make_directory(path.parent)
         data = generate(kind)
         files.write(path, data, files.PRIVATE)
+    if kept:
+        log.warning(
+            f"{path}: somebody else may have this key, so another one was made, and the old one is kept in {kept}; "
+            f"TLSA 3 1 1 records for it are untrue as soon as services have the new one: publish {digest(path, data)}"
+        )
     for account in account_keys:
         refuse_same(path, data, account, account)
     return data

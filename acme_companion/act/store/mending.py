@@ -85,6 +85,6 @@ def _best(
         for source, content in candidates
         if generations.is_pair(content) and DOMAINS in content
     ]
-    whole = [one for one in whole if not one[0].self_signed and one[0].spki not in memory.compromised]
+    whole = [one for one in whole if not one[0].self_signed and not memory.is_out(one[0])]
     best = next((one for one in whole if one[0].not_after > now), whole[0] if whole else None)
     return best[1:] if best else ("", {})

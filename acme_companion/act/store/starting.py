@@ -105,7 +105,7 @@ def server_pair(
             root, hostname.directory, generations.snapshot(root, _PAIR), now, generations.DAMAGED
         )
         yield f"{reason}; the files are kept in {kept}"
-    found = None if reason == _OUTDATED else _restorable(root, hostname, make_key, now)
+    found = None if reason == _OUTDATED else _restorable(root, hostname, make_key, memory, now)
     source, content = found or ("", _fresh(hostname, make_key, now))
     intent.commit(root, [(root / name, content[name]) for name in (KEY, CERTIFICATE)])
     what = (
@@ -140,7 +140,7 @@ def _fresh(hostname: Name, make_key: Callable[[], bytes], now: datetime) -> dict
 
 
 def _restorable(
-    root: Path, hostname: Name, make_key: Callable[[], bytes], now: datetime
+    root: Path, hostname: Name, make_key: Callable[[], bytes], memory: Memory, now: datetime
 ) -> tuple[str, dict[str, bytes]] | None:
     """The best pair of a CA that we still have: valid before expired, the lineage's before its generations, newest first."""
     directory = hostname.directory
@@ -156,7 +156,7 @@ def _restorable(
         for source, content in candidates
         if generations.is_pair(content)
     ]
-    real = [one for one in pairs if not one[0].self_signed]
+    real = [one for one in pairs if not one[0].self_signed and not memory.is_out(one[0])]
     best = next((one for one in real if one[0].not_after > now), real[0] if real else None)
     return best[1:] if best else None
 

@@ -174,7 +174,7 @@ class Volume:
     def certificate_key(self, avoid: Collection[str] = ()) -> bytes:
         self._require_lock()
         paths, now = self._accounts.paths(), self._clock.now()
-        return keys.certificate_key(self._root, self._key_type, paths, avoid, now)
+        return keys.certificate_key(self._root, self._key_type, paths, avoid, now, self._log)
 
     def switch(
         self,
