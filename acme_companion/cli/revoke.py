@@ -63,7 +63,9 @@ async def revoke_command(arguments: argparse.Namespace) -> int:
                 await _ask(settings, world, ca, doomed, arguments)
             except Problem as problem:
                 if arguments.reason == KEY_COMPROMISE:
-                    raise Refused(f"{problem}. Ask again to have it revoked; in any case {_KEY_IS_OUT}") from None
+                    raise Refused(
+                        f"{problem}. Ask again to have it revoked; in any case {_KEY_IS_OUT}"
+                    ) from None
                 raise
             _remember(world, revoked=(doomed.certificate.fingerprint,))
     data = _data(held, ca, doomed, arguments.reason)
