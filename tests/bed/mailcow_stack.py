@@ -43,6 +43,10 @@ class MailcowStack(DockerStack):
         self._settled: tuple[tuple[str, ...] | None, dict[str, str]] | None = None
         super().__init__(self.base, files=files, companion=SERVICE, own_networks=True)
 
+    def _stack_environment(self) -> dict[str, str]:
+        # As in mailcow's .env; acme-mailcow is not told of the port.
+        return {**super()._stack_environment(), "DATA": str(self.data), "HTTPS_PORT": HTTPS_PORT}
+
     # ---- what an admin does ----------------------------------------------------------------------------------
 
     def begin(self, *domains: str, **settings: str) -> None:

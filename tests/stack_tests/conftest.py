@@ -12,7 +12,7 @@ from acme_companion.act.store.dhparams import FFDHE2048
 from acme_companion.decide.names import Name
 from tests.act.store_parts import OTHER_KEY, pem_of
 from tests.bed.containers import BASE, IDLE
-from tests.bed.mailcow_stack import HTTPS_PORT, READERS, MailcowStack
+from tests.bed.mailcow_stack import READERS, MailcowStack
 from tests.builders import NOW
 
 if TYPE_CHECKING:
@@ -37,12 +37,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def mailcow(data: Path) -> Iterator[MailcowStack]:
     """The whole stack after its first start, HTTPS on a port of its own: acme-mailcow is not told which."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DATA", str(data))
-        patch.setenv("HTTPS_PORT", HTTPS_PORT)
-        with MailcowStack(data) as made:
-            made.wait_for_cycles(1)
-            yield made
+    with MailcowStack(data) as made:
+        made.wait_for_cycles(1)
+        yield made
 
 
 @pytest.fixture(scope="session")
