@@ -152,6 +152,20 @@ async def test_nothing_can_be_shown(proxy: AcmeProxy, dns: TestDns) -> None:
     assert dns.times("clean up") == 2
 
 
+async def test_nothing_else_needs_a_proof(proxy: AcmeProxy, dns: TestDns) -> None:
+    """One new name that cannot be shown does not keep a certificate from the names that are proven already."""
+    bad, good = "broken.beside.example.org", "proven.beside.example.org"
+
+    def proven(authorization: dict[str, object]) -> None:
+        if authorization["identifier"] == {"type": "dns", "value": good}:
+            authorization["status"] = "valid"
+
+    proxy.on("/authZ", changed(proven), changed(proven))
+    issued = await issue(proxy, good, bad, solving=OneSolver(dns, DNS))
+
+    assert (leaf_names(issued), [name.text for name in issued.left_out]) == ({good}, [bad])
+
+
 async def test_stopped_while_it_waits(proxy: AcmeProxy, dns: TestDns) -> None:
     """Whoever is stopped takes away what was shown."""
     dns.endless = True

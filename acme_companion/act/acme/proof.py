@@ -100,11 +100,14 @@ class Proofs:
             issuers=challenge.issuer_domain_names,
         )
 
-    async def give(self, challenges: Sequence[OpenChallenge], undo: AsyncExitStack) -> dict[Name, str]:
+    async def give(
+        self, challenges: Sequence[OpenChallenge], undo: AsyncExitStack, *, proven: bool
+    ) -> dict[Name, str]:
         """Show everything, wait until the CA can see it, then answer; `undo` takes it away.
 
         Returns the names that cannot be shown or seen, each with a sentence: their challenges were not answered, so
-        that no validation fails. Raises the solver's `Problem` when not a single name could be shown; `NotYet`, `Declined`.
+        that no validation fails. `proven`: some names of the order need no proof any more. Raises the solver's `Problem` when
+        nothing is proven and not a single name could be shown; `NotYet`, `Declined`.
         """
         undo.push_async_callback(self._clean_up, challenges)
         problems = {
@@ -114,7 +117,7 @@ class Proofs:
             )
             if problem
         }
-        if problems and len(problems) == len(challenges):
+        if problems and not proven and len(problems) == len(challenges):
             # Nothing was learnt about a name in particular: it is our web root, or the interface of the DNS provider.
             raise next(iter(problems.values()))
         shown = [one for one in challenges if one.proof.name not in problems]

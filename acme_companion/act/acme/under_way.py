@@ -114,7 +114,8 @@ class UnderWay:
         await self._look_at_authorizations()
         if self.order.status != "invalid":
             challenges = self._proofs.to_meet(self.authorizations.values(), self.names)
-            if unseen := await self._proofs.give(challenges, undo):
+            proven = len(challenges) < len(self.names)
+            if unseen := await self._proofs.give(challenges, undo, proven=proven):
                 await self._go_on_without(unseen)
         await self._until({*PROVEN, "invalid"})
         if self.order.status not in {*PROVEN, "invalid"}:
