@@ -123,9 +123,9 @@ class Solving(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """A checked certificate: chain (leaf first) and CSR as PEM, and the names that the CA refused, each with its sentence.
+    """A checked certificate: chain (leaf first) and CSR as PEM, and the names that were left out, each with a sentence.
 
-    `documents`: what the CA said of those names, for those of which it said anything.
+    `documents`: what the CA said of those names; one that is not there was left out by us, as it could not be shown or seen.
     """
 
     chain_pem: bytes

@@ -83,9 +83,9 @@ class Busy(Problem):
 
 
 class NameRefusals(Refused):
-    """The CA refused names without which the certificate is not wanted; `by_name` has its sentence for each.
+    """Names are not to be had without which the certificate is not wanted; `by_name` has a sentence for each.
 
-    `documents`: what it said of them, for those of which it said anything.
+    `documents`: what the CA said of them; a name that is not there was left out by us, as it could not be shown or seen.
     """
 
     def __init__(

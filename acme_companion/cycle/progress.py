@@ -70,7 +70,7 @@ class Fault(NotYet):
 
 @dataclass(frozen=True, slots=True)
 class _Fresh:
-    """What came back for one step. `lineage` is the planned one without the names that the CA refused."""
+    """What came back for one step. `lineage` is the planned one without the names that were left out."""
 
     step: Issue
     issued: Issued
@@ -142,7 +142,7 @@ class Progress:
                 self.note_failure(step, result)
                 continue
             names = (name for name in step.lineage.names if name not in result.left_out)
-            self._memory = after_issue(self._settings, self._memory, step, names, now)
+            self._memory = after_issue(self._settings, self._memory, step, names, now, result.documents)
             try:
                 fresh.append(_fresh(step, result, key_pem))
             except ValueError as fault:
@@ -204,7 +204,7 @@ class Progress:
                 step,
                 ok=True,
                 sentence=sentence,
-                left_out=_left_out(one.issued.left_out),
+                left_out=_left_out(one.issued.left_out, one.issued.documents),
                 next_renewal=due(one.certificate, None).at,
             )
         )
@@ -240,7 +240,7 @@ class Progress:
         )
         self._refused(by_name, documents)
         sentence = f"not issued: {failures.because}; next try {failures.wait_until:%d %b %H:%M} UTC; what is served stays"
-        left_out = _left_out(by_name)
+        left_out = _left_out(by_name, documents)
         look_again = failures.last if fallback_at_once(self._settings, step, failures) else None
         self._done.append(Done(step, ok=False, sentence=sentence, left_out=left_out, look_again=look_again))
 
@@ -265,8 +265,8 @@ class Progress:
     ) -> None:
         """The new names wait, each on its own; their certificate waits for nothing."""
         self._refused(by_name, documents)
-        sentence = f"kept, as the CA refused every new name ({', '.join(map(str, step.only_for))})"
-        self._done.append(Done(step, ok=True, sentence=sentence, left_out=_left_out(by_name)))
+        sentence = f"kept, as no new name is to be had now ({', '.join(map(str, step.only_for))})"
+        self._done.append(Done(step, ok=True, sentence=sentence, left_out=_left_out(by_name, documents)))
 
     def _refused(
         self,
@@ -274,7 +274,7 @@ class Progress:
         documents: Mapping[Name, ProblemDocument],
         accepted: tuple[Name, ...] = (),
     ) -> None:
-        """A name that the CA refused waits on its own; the others of its certificate do not wait with it."""
+        """A name that was left out waits on its own; the others of its certificate do not wait with it."""
         now = self._world.clock.now()
         past = {name.text for name in accepted}
         kept = {
@@ -282,7 +282,7 @@ class Progress:
             for key, value in self._memory.name_failures.items()
             if key not in past and now - value.wait_until < FORGET_AFTER
         }
-        for name, because in by_name.items():
+        for name, because in ((one.name, one.because) for one in _left_out(by_name, documents)):
             share = self._world.dice.between(0, 1)
             paused = name in documents and bool(documents[name].unpause_url)
             at_least = PAUSED_FOR if paused else timedelta(0)
@@ -290,5 +290,9 @@ class Progress:
         self._memory = replace(self._memory, name_failures=kept)
 
 
-def _left_out(by_name: Mapping[Name, str]) -> tuple[LeftOut, ...]:
-    return tuple(LeftOut(name, f"the CA refused it: {because}") for name, because in by_name.items())
+def _left_out(by_name: Mapping[Name, str], documents: Mapping[Name, ProblemDocument]) -> tuple[LeftOut, ...]:
+    """What was said of each name, and by whom: a sentence of our own says so itself."""
+    return tuple(
+        LeftOut(name, f"the CA refused it: {because}" if name in documents else because)
+        for name, because in by_name.items()
+    )

@@ -198,7 +198,7 @@ class _Planner:
             limited = None if refused else self.chooser.name_waits(name)
             if verdict.readiness is Readiness.READY and not refused and not limited:
                 continue
-            because = f"refused by the CA: {failed.because}" if failed and refused else verdict.because
+            because = failed.because if failed and refused else verdict.because
             because = limited.because if limited else because
             # Not knowing costs nothing that was certified, not even after it expired; what is known to be wrong does.
             known = last if verdict.readiness is Readiness.UNKNOWN and not refused else current

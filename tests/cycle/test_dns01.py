@@ -149,10 +149,8 @@ async def test_a_zone_that_fails_costs_its_own_names_only(stack: DnsStack):
     assert "does not know the TSIG key other (BADKEY): add that key there" in why
     assert "the CA refused" not in why
     quiet = await stack.cycle()
-    assert (steps(quiet), [one.because for step in quiet.plan.steps for one in step.left_out]) == (
-        [("Keep", stack.host)],
-        [why],
-    )
+    assert steps(quiet) == [("Keep", stack.host)]
+    assert [one.because for step in quiet.plan.steps for one in getattr(step, "left_out", ())] == [why]
     assert f"imap.{BROKEN}" not in "".join(re.findall(r"Pulled a task.*", stack.ca.log))
     assert "b3RoZXItc2VjcmV0" not in "".join(line for _, line in stack.log.said)
 

@@ -29,7 +29,7 @@ async def test_a_refused_name_waits_alone(stack: Stack):
 
     quiet = await stack.cycle()
     assert (steps(quiet), left_out(quiet), len(stack.orders())) == ([("Keep", stack.host)], {stack.imap}, 2)
-    assert quiet.plan.steps[0].left_out[0].because.startswith("the CA refused it: ")
+    assert "the CA refused it: " in str(quiet.plan)
 
     stack.clock.let_pass(minutes=6)
     stack.ca_dns.clear_servfail(stack.imap)

@@ -186,7 +186,7 @@ def test_only_a_refusal_gives_back():
 def test_names_left_out_change_the_set():
     """The certificate that came is counted, not the one that was ordered; the refused name's failure is noted."""
     both = order(Lineage(names(f"{HOST} imap.customer.example"), server=True))
-    ledger = issued(LE, begun(LE, Ledger(), both, NOW), both, names(HOST), NOW)
+    ledger = issued(LE, begun(LE, Ledger(), both, NOW), both, names(HOST), NOW, both.lineage.names[1:])
 
     assert ledger.full_at.keys() == {
         *after(order()).full_at,
@@ -200,7 +200,7 @@ def test_failed_validations():
     """R-4: a name keeps one of five failures an hour, and a tenth of 1,152 in a row; success makes up for the row."""
     name, ledger = HOSTNAME, Ledger()
     for _ in range(4):
-        ledger = refused(LE, begun(LE, ledger, order(), NOW), order(), [name], NOW)
+        ledger = refused(LE, begun(LE, ledger, order(), NOW), order(), [name], NOW, [name])
     found = name_waits_until(LE, ledger, name, NOW)
 
     assert found == wait(
@@ -209,7 +209,7 @@ def test_failed_validations():
     assert name_waits_until(LE, ledger, name, NOW + 12 * MINUTE) is None
     assert name_waits_until(None, ledger, name, NOW) is None
     for _ in range(1100):
-        ledger = refused(LE, begun(LE, ledger, order(), NOW), order(), [name], NOW)
+        ledger = refused(LE, begun(LE, ledger, order(), NOW), order(), [name], NOW, [name])
     found = name_waits_until(LE, ledger, name, NOW + DAY)
     assert found is not None
     assert "1152 failed validations of a name in a row" in found.because

@@ -222,7 +222,7 @@ def test_a_name_that_the_ca_refused_waits_alone():
     (step,) = plan(naming(additional="bad.example.org"), seen=seen, has=held(memory=memory))
 
     assert step.lineage.names == names(HOST)
-    assert step.left_out == (LeftOut(names("bad.example.org")[0], "refused by the CA: the CA is down"),)
+    assert step.left_out == (LeftOut(names("bad.example.org")[0], "the CA is down"),)
 
 
 def test_a_foreign_pair_is_left_alone():

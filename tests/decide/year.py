@@ -8,6 +8,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from acme_companion.decide.acme_problems import ProblemDocument
 from acme_companion.decide.facts import MailDomains
 from acme_companion.decide.known_cas import LETS_ENCRYPT
 from acme_companion.decide.limits.remembering import after_failure, after_issue, before_orders
@@ -152,7 +153,8 @@ class Year:
                 return self._fail(step, NotYet("the CA has trouble"))
             name = self.chance.choice(step.lineage.names)
             self.ca.failed(name, self.now)
-            return self._fail(step, NameRefusals("a name failed", {name: "unauthorized"}))
+            documents = {name: ProblemDocument("unauthorized")}
+            return self._fail(step, NameRefusals("a name failed", {name: "no"}, documents))
         return self._put_in_place(number, step)
 
     def _fail(self, step: Issue, problem: Problem) -> datetime:

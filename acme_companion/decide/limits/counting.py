@@ -51,28 +51,38 @@ def begun(limits: Limits | None, ledger: Ledger, order: Planned, now: datetime) 
 
 
 def issued(
-    limits: Limits | None, ledger: Ledger, order: Planned, names: Iterable[Name], now: datetime
+    limits: Limits | None,
+    ledger: Ledger,
+    order: Planned,
+    names: Iterable[Name],
+    now: datetime,
+    by_ca: Collection[Name] = (),
 ) -> Ledger:
-    """After the certificate came, for `names`: those of the order without the ones that the CA refused."""
+    """After the certificate came, for `names`: those of the order without the ones that were left out, `by_ca` or by us."""
     got = tuple(names)
     ledger = _without_attempt(ledger, order)
     if limits is None:
         return ledger
-    refused = set(order.lineage.names) - set(got)
-    if refused and not is_exempt(limits, order):
+    left_out = set(order.lineage.names) - set(got)
+    if left_out and not is_exempt(limits, order):
         ledger = ledger.given_back(of_names(order.lineage.names), limits.same_names)
         ledger = ledger.spent(of_names(got), limits.same_names, now)
         if order.kind is OrderKind.NEW:
             for domain in set(registered_domains(order.lineage.names)) - set(registered_domains(got)):
                 ledger = ledger.given_back(of_domain(domain), limits.domain)
-    ledger = _failures(limits, ledger, refused, now)
+    ledger = _failures(limits, ledger, left_out, by_ca, now)
     return ledger.filled(*map(of_failures_in_a_row, got))
 
 
 def refused(
-    limits: Limits | None, ledger: Ledger, order: Planned, by_name: Iterable[Name], now: datetime
+    limits: Limits | None,
+    ledger: Ledger,
+    order: Planned,
+    left_out: Iterable[Name],
+    now: datetime,
+    by_ca: Collection[Name] = (),
 ) -> Ledger:
-    """After the CA said no, perhaps because validations of `by_name` failed: no certificate was used up."""
+    """After a clear no, perhaps because of names that were left out, `by_ca` or by us: no certificate was used up."""
     attempt = ledger.attempts.get(order.lineage.directory)
     counted = attempt is not None and attempt.names == digest(order.lineage.names)
     ledger = _without_attempt(ledger, order)
@@ -84,7 +94,7 @@ def refused(
         for bucket, rate, _, _ in buckets_of(limits, order, order.lineage.names[0]):
             if bucket != ORDERS:
                 ledger = ledger.given_back(bucket, rate)
-    return _failures(limits, ledger, by_name, now)
+    return _failures(limits, ledger, left_out, by_ca, now)
 
 
 def told(
@@ -137,11 +147,14 @@ def unknown(ledger: Ledger, order: Planned) -> Ledger:
     return replace(ledger, attempts={**ledger.attempts, order.lineage.directory: kept})
 
 
-def _failures(limits: Limits, ledger: Ledger, names: Iterable[Name], now: datetime) -> Ledger:
-    """Each order that a name sank was followed by one without it."""
-    for name in names:
-        ledger = ledger.spent(of_failures(name), limits.failed, now)
-        ledger = ledger.spent(of_failures_in_a_row(name), limits.failed_in_a_row, now)
+def _failures(
+    limits: Limits, ledger: Ledger, left_out: Iterable[Name], by_ca: Collection[Name], now: datetime
+) -> Ledger:
+    """Each order that a name sank was followed by one without it. What our solver could not show, no CA looked at."""
+    for name in left_out:
+        if name in by_ca:
+            ledger = ledger.spent(of_failures(name), limits.failed, now)
+            ledger = ledger.spent(of_failures_in_a_row(name), limits.failed_in_a_row, now)
         ledger = ledger.spent(ORDERS, limits.orders, now)
     return ledger
 

@@ -12,7 +12,7 @@ from acme_companion.decide.limits.table import limits_of
 from acme_companion.problems import NameRefusals, NotOrdered, NotYet, Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from datetime import datetime
 
     from acme_companion.decide.memory import Memory
@@ -55,11 +55,17 @@ def goes_on(order: OpenOrder | None, url: str, names: Iterable[Name]) -> bool:
 
 
 def after_issue(
-    settings: Settings, memory: Memory, step: Issue, names: Iterable[Name], now: datetime
+    settings: Settings,
+    memory: Memory,
+    step: Issue,
+    names: Iterable[Name],
+    now: datetime,
+    by_ca: Collection[Name] = (),
 ) -> Memory:
-    """The certificate came, for `names`."""
+    """The certificate came, for `names`; of the others the CA itself refused those in `by_ca`."""
     url = ca_of(settings, step).directory_url
-    return _with(memory, url, issued(limits_of(url), _ledger(memory, url), _planned(step), names, now))
+    ledger = issued(limits_of(url), _ledger(memory, url), _planned(step), names, now, by_ca)
+    return _with(memory, url, ledger)
 
 
 def after_failure(settings: Settings, memory: Memory, step: Issue, problem: Problem, now: datetime) -> Memory:
@@ -70,8 +76,10 @@ def after_failure(settings: Settings, memory: Memory, step: Issue, problem: Prob
     if isinstance(problem, NotOrdered):
         ledger = issued(limits, ledger, order, order.lineage.names, now)
     elif isinstance(problem, Refused) or (rejection is not None and not rejection.ca_wide):
-        by_name = problem.by_name if isinstance(problem, NameRefusals) else ()
-        ledger = refused(limits, ledger, order, by_name, now)
+        left_out, by_ca = (
+            (problem.by_name, problem.documents) if isinstance(problem, NameRefusals) else ((), ())
+        )
+        ledger = refused(limits, ledger, order, left_out, now, by_ca)
     else:
         ledger = unknown(ledger, order)
     if rejection is not None and isinstance(problem, NotYet) and problem.retry_at:
