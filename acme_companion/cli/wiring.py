@@ -56,7 +56,7 @@ def account_keys(settings: Settings) -> AccountKeys:
     """Where the account keys lie."""
     private = Path(settings.private_volume) if settings.private_volume else None
     return AccountKeys(
-        Path(settings.volume), private, settings.ca.directory_url, settings.ca.account_key_type
+        Path(settings.volume), private, settings.ca.directory_url, settings.ca.account_key_type, why_ephemeral
     )
 
 

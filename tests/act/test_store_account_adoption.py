@@ -8,10 +8,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from acme_companion.act.store import files
 from acme_companion.act.store.accounts import AccountKeys
 from acme_companion.decide.accounts import key_name
 from acme_companion.decide.known_cas import LETS_ENCRYPT, LETS_ENCRYPT_STAGING
 from acme_companion.decide.settings import KeyType
+from acme_companion.problems import Damaged
 from tests.act.store_parts import DIRECTORY_URL, HOST, KEY, OTHER_KEY, inside, issued, pem_of, put
 
 if TYPE_CHECKING:
@@ -147,3 +149,27 @@ def test_a_private_volume_that_leads_to_the_shared_one(root: Path, private: Path
         f"{root}/acme/accounts/{key_name(OTHER_CA)}: is not moved, as {private}/accounts is the same folder: "
         "mount a volume of its own at PRIVATE_VOLUME"
     ]
+
+
+def test_nothing_is_moved_to_where_it_would_be_lost(root: Path, private: Path) -> None:
+    """A directory of the container is no volume: the account would be gone with the next `docker compose up`."""
+    made = keys(root).key(OTHER_CA)
+    why = f"no volume is mounted at {private}, it lies inside the container"
+    store = AccountKeys(root, private, DIRECTORY_URL, None, lambda _: why)
+
+    assert list(store.move()) == [
+        f"{root}/acme/accounts/{key_name(OTHER_CA)}: is not moved, as {why}: mount a volume there (PRIVATE_VOLUME)"
+    ]
+    assert (root / "acme/accounts" / key_name(OTHER_CA)).read_bytes() == made
+
+
+def test_only_a_file_itself_is_made_private(root: Path) -> None:
+    """A sibling that puts a link in the place of a key has no other file's mode changed (FAULTS O12)."""
+    other = root.with_name("other")
+    other.write_bytes(b"")
+    other.chmod(0o644)
+    (root / "acme/key.pem").symlink_to(other)
+    with pytest.raises(Damaged, match=r"key\.pem: cannot be made private"):
+        files.make_private(root / "acme/key.pem")
+
+    assert oct(other.stat().st_mode) == "0o100644"

@@ -19,7 +19,7 @@ from acme_companion.decide.settings import KeyType
 from acme_companion.problems import Damaged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 _LONGEST_URL = 4096
@@ -29,10 +29,19 @@ class AccountKeys:
     """The keys in `shared`, where siblings see them, and in `private`, None without such a volume.
 
     `directory_url`: the CA in the settings; `kind`: of keys that are made here, None for what suits the place.
+    `why_ephemeral`: why what is in a directory will be gone with the container, empty when it lasts.
     """
 
-    def __init__(self, shared: Path, private: Path | None, directory_url: str, kind: KeyType | None) -> None:
+    def __init__(
+        self,
+        shared: Path,
+        private: Path | None,
+        directory_url: str,
+        kind: KeyType | None,
+        why_ephemeral: Callable[[Path], str] = lambda _: "",
+    ) -> None:
         self._shared, self._private = shared, private
+        self._why_ephemeral = why_ephemeral
         self._first = "" if is_staging(directory_url) else directory_url
         self._kind = kind
 
@@ -98,6 +107,8 @@ class AccountKeys:
             data, there = files.read(source) or b"", files.read(target)
             if os.path.samefile(source.parent, target.parent):
                 yield f"{source}: is not moved, as {target.parent} is the same folder: mount a volume of its own at PRIVATE_VOLUME"
+            elif lost := self._why_ephemeral(target.parent.parent):
+                yield f"{source}: is not moved, as {lost}: mount a volume there (PRIVATE_VOLUME)"
             elif files.read(_next(source)) is not None:
                 yield f"{source}: stays for now, as a change of this key is under way"
             elif there not in {None, data}:

@@ -241,9 +241,13 @@ def remove_empty_directory(path: Path) -> None:
 
 
 def make_private(path: Path) -> None:
-    """Let only the owner of a file read it; raises `Damaged`, as for a file of another user."""
+    """Let only the owner of a file read it; raises `Damaged`, as for a file of another user, and for a link."""
     with translated(path, "made private"):
-        os.chmod(path, PRIVATE)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            os.fchmod(descriptor, PRIVATE)
+        finally:
+            os.close(descriptor)
 
 
 def sync_directory(path: Path) -> None:
