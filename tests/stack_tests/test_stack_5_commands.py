@@ -92,7 +92,7 @@ def test_the_override(mailcow: MailcowStack, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("command", "says"),
-    [("check", "3 ready"), ("plan", f"{HOST} +2 names: kept")],
+    [("check", "3 ready"), ("plan", rf"{re.escape(HOST)} \+\d names: kept")],
 )
 def test_look_before_you_switch(mailcow: MailcowStack, command: str, says: str) -> None:
     """As docs/mailcow.md says it: beside whoever has the volume now, which is read only."""
@@ -101,5 +101,5 @@ def test_look_before_you_switch(mailcow: MailcowStack, command: str, says: str) 
     volume = f"{mailcow.ssl}:/var/lib/acme:ro"
     shown = mailcow.compose("run", "--rm", "--no-deps", "-T", "-v", volume, SERVICE, command)
 
-    assert says in shown
+    assert re.search(says, shown), shown
     assert (mailcow.tree(), mailcow.orders()) == (before, orders)
