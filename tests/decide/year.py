@@ -77,10 +77,10 @@ class Counting:
 
 @dataclass
 class Year:
-    """`lineages`: names by number. `lifetime` of what the CA issues. `failing`: the share of orders that fail."""
+    """`lineages`: names by number. `lifetimes` of what the CA issues, to one after the other. `failing`: the share of orders that fail."""
 
     lineages: list[tuple[Name, ...]]
-    lifetime: timedelta
+    lifetimes: tuple[timedelta, ...]
     advice: bool = True
     failing: float = 0.05
     outages: tuple[tuple[datetime, datetime], ...] = ()
@@ -172,12 +172,13 @@ class Year:
 
     def _put_in_place(self, number: int, step: Issue) -> datetime:
         self._made += 1
+        lifetime = self.lifetimes[number % len(self.lifetimes)]
         self.issued[number] += 1
         begin = self.now - timedelta(minutes=58)
         certificate = Certificate(
             step.lineage.names,
             begin,
-            begin + self.lifetime,
+            begin + lifetime,
             f"leaf {self._made}",
             "spki",
             "CN=CA",
@@ -187,9 +188,9 @@ class Year:
         memory = after_issue(SETTINGS, self.memory, step, step.lineage.names, self.now)
         windows = dict(memory.windows)  # what is gone leaves once a day
         if self.advice:
-            share = 1 / 2 if self.lifetime < 10 * DAY else 2 / 3
-            middle = begin + self.lifetime * share
-            advice = RenewalAdvice(middle - self.lifetime / 100, middle + self.lifetime / 100, DAY / 4)
+            share = 1 / 2 if lifetime < 10 * DAY else 2 / 3
+            middle = begin + lifetime * share
+            advice = RenewalAdvice(middle - lifetime / 100, middle + lifetime / 100, DAY / 4)
             windows[certificate.fingerprint] = window_from(None, advice, self.now, self.chance.random())
         failures = dict(memory.lineage_failures)
         failures.pop(step.lineage.directory, None)
