@@ -15,7 +15,7 @@ from acme_companion.decide.dns_providers import (
     Interface,
     Provider,
     like,
-    nearest_credential,
+    nearest_of,
 )
 from acme_companion.decide.dns_providers.documents import with_table
 
@@ -181,4 +181,4 @@ def test_what_was_meant(written: str, meant: str) -> None:
 )
 def test_a_misspelt_variable(written: str, meant: str | None) -> None:
     """acme.sh's variables differ in case and underscores, and nobody remembers which."""
-    assert nearest_credential(written) == meant
+    assert nearest_of(written) == meant

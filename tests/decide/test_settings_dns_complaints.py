@@ -70,6 +70,34 @@ def complaints(file: str | DnsFile | None = None, /, **environment: str) -> list
             id="a misspelt variable",
         ),
         pytest.param(
+            f"HETZNER_TOKEN={CANARY}\n",
+            {"ACME_DNS_CHALLENGE": "y", "ACME_DNS_PROVIDER": "dns_hetzner"},
+            [
+                "environment: ACME_DNS_PROVIDER: dns_hetzner needs HETZNER_Token (HETZNER_TOKEN, which is set, is read by "
+                "dns_hetznercloud): write it into dns-01.conf or the environment"
+            ],
+            id="the variable of another interface",
+        ),
+        pytest.param(
+            f"CF_Token={CANARY}\n[example.org]\nchalenge=http-01\n[example.net]\nprovder=dns_gd\n[a.example]\nprovider=dns_gd\n",
+            CLOUDFLARE,
+            [
+                "dns-01.conf:6: [a.example]: dns_gd needs GD_Key and GD_Secret: write it into dns-01.conf or the environment",
+                "dns-01.conf:3: chalenge is unknown and has no effect: did you mean challenge?",
+                "dns-01.conf:5: provder is unknown and has no effect: did you mean provider?",
+            ],
+            id="a misspelt word of a section, without which the names are validated in another way",
+        ),
+        pytest.param(
+            f"CF_Token={CANARY}\nprovider=dns_cf\n",
+            {"ACME_DNS_CHALLENGE": "y"},
+            [
+                "environment: ACME_DNS_PROVIDER: no DNS provider is set: write its name, such as dns_cf (docs/dns-01.md has the list)",
+                "dns-01.conf:2: provider has no effect above the first [zone]: set ACME_DNS_PROVIDER",
+            ],
+            id="a provider at the top of the file",
+        ),
+        pytest.param(
             f"CF_Token={CANARY}\nCF Email={CANARY}\n\n[example.org]\nprovider=dns_gd\nGD_Key={CANARY}\nGD_Secret='{CANARY}\n"
             f"[example.org]\n[*.example.net]\n[example.com]\nchallenge=dns-02\n",
             CLOUDFLARE,

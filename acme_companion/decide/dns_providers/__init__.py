@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import difflib
+from typing import TYPE_CHECKING
 
 from acme_companion.decide.dns_providers.large import LARGE
 from acme_companion.decide.dns_providers.others import OTHERS
 from acme_companion.decide.dns_providers.our_own import OUR_OWN
 from acme_companion.decide.dns_providers.provider import Interface, Provider, Way
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 __all__ = [
     "CREDENTIALS",
@@ -17,7 +21,7 @@ __all__ = [
     "Provider",
     "Way",
     "like",
-    "nearest_credential",
+    "nearest_of",
 ]
 
 PLACEHOLDER = "dns_xxx"
@@ -64,10 +68,10 @@ def like(name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(keys[key] for key in found))
 
 
-def nearest_credential(key: str) -> str | None:
-    """The variable that `key` is a misspelling of, or None."""
-    if key in CREDENTIALS:
+def nearest_of(key: str, known: Collection[str] = CREDENTIALS) -> str | None:
+    """The one of `known` that `key` is a misspelling of, or None."""
+    if key in known:
         return None
-    by_lower = {name.lower(): name for name in sorted(CREDENTIALS)}
+    by_lower = {name.lower(): name for name in sorted(known)}
     found = difflib.get_close_matches(key.lower(), by_lower, n=1, cutoff=_CLOSE)
     return by_lower[found[0]] if found else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from acme_companion.decide.dns_providers import CREDENTIALS, Interface, nearest_credential
+from acme_companion.decide.dns_providers import CREDENTIALS, Interface, nearest_of
 from acme_companion.decide.settings import Challenges, ChallengeType, DnsZone, Secret, values
 from acme_companion.decide.settings.dns_file import DnsFile, Section
 from acme_companion.decide.settings.dns_words import (
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _PROVIDER, _CHALLENGE, _COMMAND = "provider", "challenge", "ACME_DNS_EXEC"
 _OURS = {_PROVIDER, _CHALLENGE}
+_AT_THE_TOP = {_PROVIDER: "ACME_DNS_PROVIDER", _CHALLENGE: "ACME_DNS_TYPE"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,10 +149,16 @@ def _tell_misspelt(source: Source, file: DnsFile, wanted: Sequence[Asked]) -> No
         return  # whatever stands there may be meant for the command
     for section in file.sections:
         for entry in section.lines.entries:
-            if entry.key not in _OURS and (meant := nearest_credential(entry.key)):
+            if meant := nearest_of(entry.key, {*CREDENTIALS, *_OURS}):
                 source.misspelt.append(
                     f"{entry.place}: {entry.key} is unknown and has no effect: did you mean {meant}?"
                 )
+    source.misspelt += [
+        f"{entry.place}: {entry.key} has no effect above the first [zone]: set {_AT_THE_TOP[entry.key]}"
+        for section in file.sections[:1]
+        for entry in section.lines.entries
+        if entry.key in _OURS
+    ]
 
 
 def _given_to(asked: Asked, given: DnsGiven, file: DnsFile) -> dict[str, str]:
@@ -193,7 +200,7 @@ def _zone(source: Source, asked: Asked, given: Mapping[str, str], file: DnsFile)
     is_command = provider.interface is Interface.COMMAND
     known = set(provider.variables) | (given.keys() - CREDENTIALS if is_command else set())
     options = {key: value for key, value in given.items() if key in known}
-    if missing := what_is_missing(provider, options):
+    if missing := what_is_missing(provider, options, given):
         where = f"{file.file}{'' if file.sections else ' (which is not there)'}"
         source.complaints.append(
             f"{asked.place}: {provider.name} needs {missing}: write it into {where} or the environment"

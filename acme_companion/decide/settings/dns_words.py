@@ -51,14 +51,22 @@ def provider_fault(name: str) -> str:
     return f"{quoted(name)} is not a DNS provider that we know: known are {known}, and exec runs a command of yours"
 
 
-def what_is_missing(provider: Provider, given: Mapping[str, object]) -> str:
-    """The variables that would complete the credentials, empty when nothing is missing."""
+def what_is_missing(
+    provider: Provider, given: Mapping[str, object], of_others: Mapping[str, object] | None = None
+) -> str:
+    """The variables that would complete the credentials, empty when nothing is missing.
+
+    `of_others`: what is set besides, of which one may differ by its case only: acme.sh tells interfaces apart by that.
+    """
     if provider.way(given):
         return ""
     begun = [way for way in provider.ways if any(given.get(name) for name in way.needed)]
-    return ", or ".join(
-        " and ".join(name for name in way.needed if not given.get(name)) for way in begun or provider.ways
-    )
+    lacking = [[name for name in way.needed if not given.get(name)] for way in begun or provider.ways]
+    text = ", or ".join(" and ".join(names) for names in lacking)
+    wanted = {name.lower() for names in lacking for name in names}
+    alike = next((key for key in of_others or () if key not in given and key.lower() in wanted), None)
+    readers = [one.name for one in PROVIDERS.values() if alike in one.variables]
+    return f"{text} ({alike}, which is set, is read by {_either(readers)})" if readers else text
 
 
 def command_fault(command: str) -> str:
