@@ -107,4 +107,6 @@ def _suited(key: object) -> tuple[JWK, JWASignature]:
         return JWKRSA(key=key), RS256
     if isinstance(key, ec.EllipticCurvePrivateKey) and key.key_size in _CURVES:
         return JWKEC(key=key), _CURVES[key.key_size]
-    raise Damaged("the ACME account key is neither RSA nor P-256 nor P-384, which is what CAs accept")
+    raise Damaged(
+        "the ACME account key is neither RSA nor P-256 nor P-384, which is what CAs accept: move it away, and another one is made"
+    )
