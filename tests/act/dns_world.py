@@ -36,6 +36,7 @@ class FakeEditor:
     problem: Problem | None = None
     turns: int = 3
     most_of_one_name: int = 0
+    most_at_once: int = 0
     _busy: list[str] = field(default_factory=list)
 
     async def add(self, record: TxtRecord) -> None:
@@ -50,6 +51,7 @@ class FakeEditor:
     async def _change(self, what: str, name: str) -> None:
         self.changes.append(what)
         self._busy.append(name)
+        self.most_at_once = max(self.most_at_once, len(self._busy))
         self.most_of_one_name = max(self.most_of_one_name, self._busy.count(name))
         try:
             for _ in range(self.turns):

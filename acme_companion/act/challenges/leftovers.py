@@ -13,7 +13,7 @@ from acme_companion.act.store import files
 from acme_companion.problems import Damaged, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from acme_companion.act.dns.editor import RecordEditor
@@ -69,7 +69,7 @@ class Leftovers:
                 TxtRecord(str(one["zone"]), str(one["name"]), str(one["value"])): str(one["settings"])
                 for one in found[:MOST]
             }
-        except (Damaged, ValueError, TypeError, KeyError) as problem:
+        except (Damaged, ValueError, TypeError, KeyError, RecursionError) as problem:
             self._log.warning(f"which TXT records are left over cannot be read: {self._path}: {problem}")
         self.records = dict(self._written)
 
@@ -88,30 +88,48 @@ class Leftovers:
         try:
             await editor.remove(record)
         except Problem as problem:
-            self._log.warning(
-                f"the TXT record {record.name} could not be removed, which is tried again after the next issuance: {problem}"
-            )
+            self._stays(record, problem)
         else:
             self.records.pop(record, None)
+
+    def _stays(self, record: TxtRecord, problem: Problem) -> None:
+        self._log.warning(
+            f"the TXT record {record.name} could not be removed, which is tried again after the next issuance: {problem}"
+        )
 
     async def sweep(self, challenges: Challenges, editors: Editors) -> None:
         """Remove everything that is still known; for when no order is under way."""
         by_key = {settings_key(zone): zone for zone in challenges.zones if zone.provider}
+        by_name: dict[str, list[TxtRecord]] = {}
+        for record, key in list(self.records.items()):
+            if key in by_key:
+                by_name.setdefault(record.name, []).append(record)
+            else:
+                self._log.warning(
+                    f"the TXT record {record.name} was left over, and no provider is set for its zone any more: remove it"
+                )
+                self.records.pop(record)
         try:
             async with asyncio.timeout(SWEEPING):
-                for record, key in list(self.records.items()):
-                    if key in by_key:
-                        await self.remove(editors.of(by_key[key]), record)
-                    else:
-                        self._log.warning(
-                            f"the TXT record {record.name} was left over, and no provider is set for its zone any more: remove it"
-                        )
-                        self.records.pop(record)
-        except (TimeoutError, Problem) as problem:
+                await asyncio.gather(*(self._sweep_one(one, by_key, editors) for one in by_name.values()))
+        except TimeoutError:
             self._log.warning(
-                f"TXT records of ours are left over, and tried again after the next issuance: {problem}"
+                f"{len(self.records)} TXT records of ours are left over, which is tried again after the next issuance: "
+                f"removing them took more than {SWEEPING:g} s"
             )
         await self.close()
+
+    async def _sweep_one(
+        self, records: list[TxtRecord], by_key: Mapping[str, DnsZone], editors: Editors
+    ) -> None:
+        """Records of one name, one after the other, as many interfaces replace a record set whole."""
+        for record in records:
+            try:
+                editor = editors.of(by_key[self.records[record]])
+            except Problem as problem:
+                self._stays(record, problem)
+            else:
+                await self.remove(editor, record)
 
     async def close(self) -> None:
         async with self._writing:
