@@ -179,12 +179,9 @@ class MailcowStack(DockerStack):
         return {leaf_of(pem.encode()).fingerprint(SHA256()).hex() for pem in pems}
 
     def tree(self) -> dict[str, bytes]:
-        """Every file on the volume."""
-        return {
-            str(path.relative_to(self.ssl)): path.read_bytes()
-            for path in self.ssl.rglob("*")
-            if path.is_file()
-        }
+        """Every file on the volume but our own memory and heartbeat."""
+        files = {str(path.relative_to(self.ssl)): path for path in self.ssl.rglob("*") if path.is_file()}
+        return {name: path.read_bytes() for name, path in files.items() if not name.startswith(".companion/")}
 
 
 def alarms(log: str) -> list[str]:
