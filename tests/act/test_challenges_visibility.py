@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from acme_companion.decide.names import Name
-from tests.act.dns_world import ONE, TWO, DnsWorld, proof
+from tests.act.dns_world import ONE, SILENT, TWO, DnsWorld, proof
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
     from pathlib import Path
+
+    from acme_companion.decide.facts import AuthoritativeServer, TxtLook
 
 WHO = "the TXT record _acme-challenge.example.org is not on all name servers of example.org after 60 s: "
 TODO = ": see why that server is late (zone transfer, the provider's status), or set ACME_DNS_TIMEOUT higher"
@@ -101,3 +104,25 @@ async def test_a_server_that_is_away_is_waited_for_once(tmp_path):
     assert await world.solver.wait([proof("www.example.org")]) == {}
     assert sum(world.clock.slept) == slept
     assert len(world.log.warnings) == 1
+
+
+async def test_a_server_that_only_knows_one_of_two_zones(tmp_path):
+    """A lame delegation is passed over for its own zone, also while the same server is waited for over another one."""
+    world = DnsWorld(tmp_path, lag={TWO: 1000.0})
+    txt = world.looks.txt
+
+    async def lame(
+        owners: Collection[str], server: AuthoritativeServer | None = None
+    ) -> Mapping[str, TxtLook]:
+        found = await txt(owners, server)
+        values = {r.name: (r.value,) for r in world.editor.records}
+        return {
+            name: (SILENT if server is TWO else values[name]) if name.endswith(".lame.example") else value
+            for name, value in found.items()
+        }
+
+    world.looks.txt = lame  # type: ignore[method-assign]  # as a server does that lost one of its zones
+    proofs = [proof("example.org"), proof("lame.example")]
+    for one in proofs:
+        await world.solver.present(one)
+    assert [name.text for name in await world.solver.wait(proofs)] == ["example.org"]

@@ -55,7 +55,7 @@ class Dns01:
     _published: set[TxtRecord] = field(default_factory=set)
     _names: dict[str, asyncio.Lock] = field(default_factory=dict)
     _told: set[str] = field(default_factory=set)
-    _silent: dict[AuthoritativeServer, float] = field(default_factory=dict)
+    _silent: dict[tuple[AuthoritativeServer, str], float] = field(default_factory=dict)
 
     async def present(self, proof: Proof) -> None:
         """Publish its value beside whatever stands there; raises `NotYet` or `Refused`."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 FIRST: Final = 0.2  # seconds between the first two looks
 GROWTH: Final = 1.5
 LONGEST: Final = 5.0
+ANY_ZONE: Final = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Visibility:
     """One wait for some records.
 
     All waits of a session share `told`, the sentences that were logged already, and `silent_since`, when servers last began
-    not to answer: one that is away is waited for once, not with each order.
+    not to answer, for `ANY_ZONE` or for one: one that is away is waited for once, not with each order.
     """
 
     looks: TxtLooks
@@ -42,7 +43,7 @@ class Visibility:
     log: Log
     timeout: float
     told: set[str]
-    silent_since: dict[AuthoritativeServer, float]
+    silent_since: dict[tuple[AuthoritativeServer, str], float]
     _shown: dict[Published, dict[AuthoritativeServer, TxtLook]] = field(default_factory=dict)
 
     async def wait(self, records: Collection[Published]) -> dict[Published, str]:
@@ -92,18 +93,29 @@ class Visibility:
         begun = self.clock.monotonic()
         answers = await asyncio.gather(*(self.looks.txt(names, server) for server, names in to_ask.items()))
         for server, answer in zip(to_ask, answers, strict=True):
-            if all(isinstance(values, Unanswered) for values in answer.values()):
-                self.silent_since.setdefault(server, begun)
-            else:
-                self.silent_since.pop(server, None)
+            self._note(server, ANY_ZONE, begun, answer.values())
             for one in records:
                 if server in one.zone.servers and one.record.name in answer:
                     self._shown[one][server] = answer[one.record.name]
+                    # A server may have lost one of its zones (a lame delegation) and answer for the others.
+                    self._note(server, one.zone.apex, begun, [answer[one.record.name]])
+
+    def _note(
+        self, server: AuthoritativeServer, zone: str, begun: float, values: Collection[TxtLook]
+    ) -> None:
+        if all(isinstance(one, Unanswered) for one in values):
+            self.silent_since.setdefault((server, zone), begun)
+        else:
+            self.silent_since.pop((server, zone), None)
 
     def _looks_at(self, one: Published) -> list[ServerLook]:
         now = self.clock.monotonic()
         return [
-            ServerLook(server, values, now - self.silent_since.get(server, now))
+            ServerLook(
+                server,
+                values,
+                now - min(self.silent_since.get((server, zone), now) for zone in (ANY_ZONE, one.zone.apex)),
+            )
             for server, values in self._shown[one].items()
         ]
 
