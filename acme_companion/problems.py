@@ -46,6 +46,10 @@ class NotYet(Problem):
         self.rejection = rejection
 
 
+class NotShown(NotYet):
+    """Our side cannot show a CA that names are ours now: web root, port, DNS provider. No other CA would see more."""
+
+
 class Refused(Problem):
     """The CA said no; the text carries the CA's own sentence. The same request will be refused again.
 

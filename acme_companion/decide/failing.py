@@ -10,7 +10,7 @@ from acme_companion.decide.alarm import LOUD
 from acme_companion.decide.choosing import FAILURES_BEFORE_THE_FALLBACK
 from acme_companion.decide.limits.remembering import ca_of
 from acme_companion.decide.schedule import AFTER_MORE_ROLL_BACKS, one_more
-from acme_companion.problems import NotYet
+from acme_companion.problems import NotShown, NotYet
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -48,7 +48,7 @@ def failures_after(
         share=share,
         lifetime=step.lifetime,
     )
-    temporary = isinstance(problem, NotYet) and not spent
+    temporary = isinstance(problem, NotYet) and not isinstance(problem, NotShown) and not spent
     return replace(failures, temporary=temporary, ca=ca_of(settings, step).directory_url)
 
 

@@ -16,9 +16,10 @@ from acme_companion.decide.dns_challenges import txt_value
 from acme_companion.decide.facts import Unanswered
 from acme_companion.decide.names import Name
 from acme_companion.decide.settings import ChallengeType, DnsZone, Secret
-from acme_companion.problems import NotYet, Refused
+from acme_companion.problems import NotShown, NotYet, Refused
 from tests.act.acme_world import OneSolver
 from tests.act.dns_world import DnsWorld, FakeEditor, proof
+from tests.builders import NOW
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -157,3 +158,15 @@ async def test_many_left_over_records_go_side_by_side(tmp_path):
     world.editor.most_at_once = world.editor.most_of_one_name = 0
     await world.leftovers.sweep(world.challenges, world.editors)
     assert (world.editor.records, world.editor.most_of_one_name, world.editor.most_at_once) == ([], 1, 20)
+
+
+async def test_what_we_cannot_show_is_not_the_fault_of_the_ca(tmp_path):
+    """A provider that is down is down for every CA: nobody asks the second one over it."""
+    world = DnsWorld(tmp_path)
+    world.editor.problem = NotYet("the provider says 503", retry_at=NOW)
+    proofs = Proofs(None, OneSolver(world.solver), world.clock, "thumbprint")  # type: ignore[arg-type]  # no CA is asked
+    challenge = Challenge(ChallengeType.DNS_01, "https://ca.example/1", "a", "pending")
+    with pytest.raises(NotShown, match=r"^the provider says 503$") as raised:
+        async with AsyncExitStack() as undo:
+            await proofs.give([OpenChallenge(challenge, world.solver, ONE)], undo, proven=False)
+    assert raised.value.retry_at == NOW

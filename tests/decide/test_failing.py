@@ -16,7 +16,7 @@ from acme_companion.decide.open_orders import OpenOrder
 from acme_companion.decide.renewal import ask_after_failure
 from acme_companion.decide.settings import Ca
 from acme_companion.decide.steps import Issue, Lineage
-from acme_companion.problems import Damaged, NameRefusals, NotOrdered, NotYet, Refused
+from acme_companion.problems import Damaged, NameRefusals, NotOrdered, NotShown, NotYet, Refused
 from tests.builders import CA_URL, DAY, HOST, NOW, names, settings
 
 MINUTE = timedelta(minutes=1)
@@ -32,6 +32,7 @@ SECOND = Ca("https://second.example/directory")
     [
         pytest.param(NotYet("down"), False, 10 * MINUTE, True, id="down"),
         pytest.param(NotYet("busy", retry_at=NOW + 5 * DAY), False, 5 * DAY, True, id="a time was named"),
+        pytest.param(NotShown("no interface"), False, 10 * MINUTE, False, id="down, but not the CA"),
         pytest.param(Refused("no"), False, 10 * MINUTE, False, id="refused"),
         pytest.param(Damaged("disk full"), False, 10 * MINUTE, False, id="a fault of our disk"),
         pytest.param(

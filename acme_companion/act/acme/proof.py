@@ -19,7 +19,7 @@ from acme_companion.decide.acme_answers import (
 )
 from acme_companion.decide.acme_problems import ProblemDocument
 from acme_companion.ports import Proof
-from acme_companion.problems import Problem
+from acme_companion.problems import NotShown, NotYet, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -119,7 +119,10 @@ class Proofs:
         }
         if problems and not proven and len(problems) == len(challenges):
             # Nothing was learnt about a name in particular: it is our web root, or the interface of the DNS provider.
-            raise next(iter(problems.values()))
+            problem = next(iter(problems.values()))
+            raise (
+                NotShown(str(problem), retry_at=problem.retry_at) if isinstance(problem, NotYet) else problem
+            )
         shown = [one for one in challenges if one.proof.name not in problems]
         unseen = {name: str(problem) for name, problem in problems.items()} | await self._seen(shown)
         # Of a reused order some challenges may be under way already: they need what is shown, not a second answer.
