@@ -18,6 +18,7 @@ from acme_companion.cli.configuration import load_settings
 from acme_companion.cli.tables import as_json
 from acme_companion.cli.wiring import account_keys, open_world
 from acme_companion.cycle.account import account_key
+from acme_companion.decide.known_cas import LETS_ENCRYPT, is_lets_encrypts
 from acme_companion.decide.pair import NotAPair, certificate_of, leaf_of, public_key_digest
 from acme_companion.problems import Damaged, NotYet, Problem, Refused
 from acme_companion.tell.log import LOGGER, start_log
@@ -54,7 +55,7 @@ async def revoke_command(arguments: argparse.Namespace) -> int:
     async with open_world(settings, LOGGER) as world:
         with world.store.lock():
             held = world.store.read()
-            origin = held.memory.issued.get(doomed.certificate.fingerprint)
+            origin = held.memory.issued.get(doomed.certificate.fingerprint) or _told_by_itself(doomed)
             ca = chosen(settings, arguments.directory_url or origin)
             if arguments.reason == KEY_COMPROMISE:
                 # First: whatever the CA says now, this key must not get another certificate.
@@ -104,6 +105,11 @@ def _held(path: Path) -> bytes:
 def _bytes(path: Path) -> bytes:
     with path.open("rb") as file:
         return file.read(files.MOST_BYTES)
+
+
+def _told_by_itself(doomed: _Doomed) -> str | None:
+    """The directory of a certificate that was not issued here, None when nobody knows: then it is the CA in the settings."""
+    return LETS_ENCRYPT if is_lets_encrypts(doomed.certificate.issuer) else None
 
 
 async def _ask(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from acme_companion.problems import Refused
+
 if TYPE_CHECKING:
     from acme_companion.decide.settings import Ca
     from acme_companion.ports import World
@@ -20,9 +22,16 @@ async def account_key(ca: Ca, world: World) -> bytes:
         world.store.end_account_key_change(directory_url, changed=True)
         world.log.info(f"the account key for {directory_url} was changed: the CA knows the new one")
         return following
-    if await world.has_account(ca, present):
+    if await _is_let_in(ca, world, present):
         world.store.end_account_key_change(directory_url, changed=False)
         world.log.info(
             f"a change of the account key for {directory_url} did not take place: the CA knows the old one"
         )
     return present
+
+
+async def _is_let_in(ca: Ca, world: World, key: bytes) -> bool:
+    try:
+        return await world.has_account(ca, key)
+    except Refused:
+        return False  # an account that was given up, or blocked: the sign-in says so, and stops it

@@ -11,6 +11,7 @@ import pytest
 from acme_companion.act.issuers.self_signed import self_signed
 from acme_companion.act.store.lock import locked
 from acme_companion.cli import main
+from acme_companion.decide.known_cas import LETS_ENCRYPT
 from acme_companion.decide.pair import public_key_digest
 from tests.act.store_parts import HOST, KEY, NOW, issued, pem_of, put
 
@@ -56,6 +57,17 @@ def test_what_cannot_be_revoked(
 
     assert sentence in json.loads(shown.out)["error"]
     assert "Traceback" not in shown.err
+
+
+def test_a_certificate_from_mailcows_time(
+    volume: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody remembers where it came from, but it tells itself: the CA that is set now could not revoke it."""
+    monkeypatch.setenv("DIRECTORY_URL", "https://other.example/acme")
+    put(volume / HOST.text, issued(HOST.text, issuer="R13", organization="Let's Encrypt"), HOST.text)
+
+    assert main(["revoke", HOST.text]) == 1
+    assert f"there is no account key for {LETS_ENCRYPT}" in capsys.readouterr().err
 
 
 def test_a_compromise_counts_whatever_the_ca_says(volume: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from acme_companion.decide.accounts import key_name
+from tests.act.acme_proxy import problem
+from tests.act.store_parts import OTHER_KEY, pem_of
 from tests.bed.pebble import Pebble
 from tests.cycle.stack import EAB_KEY, PROFILE
 from tests.cycle.test_kills import begin_and_signal
@@ -141,6 +143,22 @@ async def test_killed_over_another_key(
     assert ((stack.volume / "acme/account.pem").read_bytes() != before) is takes_place
     assert (await uri(stack), stack.accounts()) == (first, accounts)
     assert stack.unfinished() == []
+
+
+async def test_a_change_that_cannot_be_settled(stack: Stack):
+    """The CA does not let the old key in: nothing is thrown away, and why it is not let in is for the sign-in to say."""
+    await stack.cycle()
+    following = stack.volume / "acme/account.next.pem"
+    following.write_bytes(pem_of(OTHER_KEY))
+    present = (stack.volume / "acme/account.pem").read_bytes()
+    stack.proxy.on("/sign-me-up", problem(400, "accountDoesNotExist"), problem(403, "unauthorized"))
+    report = await stack.cycle(force=True)
+
+    assert (report.failed, following.exists()) == (False, True)
+    assert (stack.volume / "acme/account.pem").read_bytes() == present
+    stack.proxy.on("/sign-me-up", problem(403, "unauthorized"))
+    assert (await stack.cycle(force=True)).failed
+    assert (stack.volume / "acme/account.pem").read_bytes() == present
 
 
 # ---- given up, lost, refused -------------------------------------------------------------------------------
