@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from acme_companion.cycle.account import account_key
 from acme_companion.decide.memory import Authority
-from acme_companion.problems import NameRefusals, Problem
+from acme_companion.problems import NameRefusals, NotShown, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from contextlib import AsyncExitStack
 
     from acme_companion.decide.memory import Memory
@@ -64,29 +64,39 @@ async def rehearse(
     """Order the names that no CA has validated yet at the staging directory: what it refused, and the names that worked.
 
     The certificate is thrown away. A stage that is down, slow or odd proves nothing, and stops nothing: the CA itself is
-    asked then, at a pace that stays below its limits also if every try fails.
+    asked then, at a pace that stays below its limits also if every try fails. Raises `NotShown`.
     """
     names = step.rehearse
     try:
         issued = await stage.issue(names, (), key_pem, "")
     except NameRefusals as problem:
-        return _refusals(problem.by_name), ()
+        return _refusals(problem.by_name, problem.documents), ()
+    except NotShown:
+        raise  # not to the CA either
     except Problem as problem:
         world.log.warning(
             f"{step.lineage}: the rehearsal told nothing, the CA is asked without it: {problem}"
         )
-        return _refusals({}), ()
+        return _refusals({}, {}), ()
     world.log.info(
         f"{step.lineage}: the rehearsal worked for {len(names) - len(issued.left_out)} of {len(names)} names"
     )
-    return _refusals(issued.left_out), tuple(name for name in names if name not in issued.left_out)
+    return _refusals(issued.left_out, issued.documents), tuple(
+        name for name in names if name not in issued.left_out
+    )
 
 
-def _refusals(by_name: Mapping[Name, str]) -> NameRefusals:
+def _refusals(by_name: Mapping[Name, str], documents: Collection[Name]) -> NameRefusals:
+    """`documents`: of which names the staging directory itself said something."""
+    who = (
+        "the CA's staging directory refused"
+        if set(by_name) <= set(documents)
+        else "at the rehearsal was not to be had:"
+    )
     told = {name: f"at the rehearsal: {why}" for name, why in by_name.items()}
     listed = "; ".join(f"{name}: {why}" for name, why in list(by_name.items())[:_MOST_LISTED])
     return NameRefusals(
-        f"the CA's staging directory refused {listed}, so the CA itself was not asked, and nothing is used up",
+        f"{who} {listed}, so the CA itself was not asked, and nothing is used up",
         told,
     )
 

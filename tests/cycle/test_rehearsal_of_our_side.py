@@ -1,0 +1,52 @@
+"""What a rehearsal says when the staging directory was never asked about a name: a decision, with a stage that is told what to say."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from acme_companion.cycle.authorities import rehearse
+from acme_companion.decide.acme_problems import ProblemDocument
+from acme_companion.decide.steps import Issue, Lineage
+from acme_companion.problems import NameRefusals, NotShown, Problem
+from tests.act.acme_world import HeardLog
+from tests.builders import HOST, names
+
+NAMES = names(HOST)
+STEP = Issue(Lineage(NAMES, server=True), "no certificate yet", rehearse=NAMES)
+
+
+async def rehearsed(problem: Problem) -> NameRefusals:
+    async def issue(*_: object) -> None:
+        raise problem
+
+    world = SimpleNamespace(log=HeardLog())
+    refusals, worked = await rehearse(STEP, SimpleNamespace(issue=issue), b"", world)  # type: ignore[arg-type]  # all that it needs
+    assert worked == ()
+    return refusals
+
+
+async def test_a_provider_that_is_down_is_down_for_the_ca_as_well():
+    """So no order is placed there either."""
+    with pytest.raises(NotShown, match=r"^the provider says 503$"):
+        await rehearsed(NotShown("the provider says 503"))
+
+
+@pytest.mark.parametrize(
+    ("documents", "begins"),
+    [
+        pytest.param(
+            {NAMES[0]: ProblemDocument("dns")}, "the CA's staging directory refused mail", id="it refused"
+        ),
+        pytest.param({}, "at the rehearsal was not to be had: mail", id="our solver could not show it"),
+    ],
+)
+async def test_who_declined(documents, begins):
+    """Only what the staging directory said is told as its refusal."""
+    found = await rehearsed(NameRefusals("no", {NAMES[0]: "why"}, documents))
+    assert (
+        str(found)
+        == f"{begins}{HOST.removeprefix('mail')}: why, so the CA itself was not asked, and nothing is used up"
+    )
+    assert (found.by_name, found.documents) == ({NAMES[0]: "at the rehearsal: why"}, {})
