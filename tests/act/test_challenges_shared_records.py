@@ -160,13 +160,20 @@ async def test_many_left_over_records_go_side_by_side(tmp_path):
     assert (world.editor.records, world.editor.most_of_one_name, world.editor.most_at_once) == ([], 1, 20)
 
 
-async def test_what_we_cannot_show_is_not_the_fault_of_the_ca(tmp_path):
-    """A provider that is down is down for every CA: nobody asks the second one over it."""
+@pytest.mark.parametrize(
+    ("problem", "retry_at"),
+    [
+        pytest.param(NotYet("the provider says it", retry_at=NOW), NOW, id="it is down"),
+        pytest.param(Refused("the provider says it"), None, id="the token is wrong"),
+    ],
+)
+async def test_what_we_cannot_show_is_not_the_fault_of_the_ca(tmp_path, problem, retry_at):
+    """What a provider refuses us it refuses for every CA: nobody asks the second one over it, and the order stays as it is."""
     world = DnsWorld(tmp_path)
-    world.editor.problem = NotYet("the provider says 503", retry_at=NOW)
+    world.editor.problem = problem
     proofs = Proofs(None, OneSolver(world.solver), world.clock, "thumbprint")  # type: ignore[arg-type]  # no CA is asked
     challenge = Challenge(ChallengeType.DNS_01, "https://ca.example/1", "a", "pending")
-    with pytest.raises(NotShown, match=r"^the provider says 503$") as raised:
+    with pytest.raises(NotShown, match=r"^the provider says it$") as raised:
         async with AsyncExitStack() as undo:
             await proofs.give([OpenChallenge(challenge, world.solver, ONE)], undo, proven=False)
-    assert raised.value.retry_at == NOW
+    assert raised.value.retry_at == retry_at

@@ -19,7 +19,7 @@ from acme_companion.decide.acme_answers import (
 )
 from acme_companion.decide.acme_problems import ProblemDocument
 from acme_companion.ports import Proof
-from acme_companion.problems import NotShown, NotYet, Problem
+from acme_companion.problems import NotShown, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -106,7 +106,7 @@ class Proofs:
         """Show everything, wait until the CA can see it, then answer; `undo` takes it away.
 
         Returns the names that cannot be shown or seen, each with a sentence: their challenges were not answered, so
-        that no validation fails. `proven`: some names of the order need no proof any more. Raises the solver's `Problem` when
+        that no validation fails. `proven`: some names of the order need no proof any more. Raises `NotShown` when
         nothing is proven and not a single name could be shown; `NotYet`, `Declined`.
         """
         undo.push_async_callback(self._clean_up, challenges)
@@ -120,9 +120,7 @@ class Proofs:
         if problems and not proven and len(problems) == len(challenges):
             # Nothing was learnt about a name in particular: it is our web root, or the interface of the DNS provider.
             problem = next(iter(problems.values()))
-            raise (
-                NotShown(str(problem), retry_at=problem.retry_at) if isinstance(problem, NotYet) else problem
-            )
+            raise NotShown(str(problem), retry_at=getattr(problem, "retry_at", None))
         shown = [one for one in challenges if one.proof.name not in problems]
         unseen = {name: str(problem) for name, problem in problems.items()} | await self._seen(shown)
         # Of a reused order some challenges may be under way already: they need what is shown, not a second answer.
