@@ -85,7 +85,9 @@ async def test_a_limit_on_the_account(stack: Stack):
     text = "too many new orders (300) from this account in the last 3h0m0s, retry after later"
     stack.proxy.on("/order-plz", problem(429, "rateLimited", text, {"Retry-After": "7200"}))
     assert (await stack.cycle()).failed
-    assert len(stack.proxy.asked("/order-plz")) == 1  # of three: one after the other, and the others hear it from us
+    assert (
+        len(stack.proxy.asked("/order-plz")) == 1
+    )  # of three: one after the other, and the others hear it from us
     mark = stack.mark()
     stack.clock.let_pass(minutes=100)
     new = f"imap.c.{stack.base}"
