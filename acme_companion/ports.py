@@ -164,11 +164,13 @@ class CertificateAuthority(Protocol):
         key_pem: bytes,
         replaces: str,
         journal: Journal | None = None,
+        keeps: Collection[Name] = (),
     ) -> Issued:
         """Order a certificate for `names`, or go on with the order that `journal` knows, and check it before it is believed.
 
         A name that the CA refuses is left out and the order placed again, unless it is in `required` or nothing would be
-        left. `replaces` is the CertID of the predecessor (RFC 9773 section 5) or empty. Without a `journal` a crash costs
+        left; one that our own side cannot show now as well, unless it is in `keeps`: then there is no certificate (`NotShown`).
+        `replaces` is the CertID of the predecessor (RFC 9773 section 5) or empty. Without a `journal` a crash costs
         the order, which is fine for a rehearsal. Raises `NameRefusals`, `Refused`, `NotYet`, `Damaged`.
         """
 

@@ -82,10 +82,11 @@ class _Authority:
         key_pem: bytes,
         replaces: str,
         journal: Journal | None = None,
+        keeps: Collection[Name] = (),
     ) -> Issued:
         began = time.monotonic()
         try:
-            return await self.inner.issue(names, required, key_pem, replaces, journal)
+            return await self.inner.issue(names, required, key_pem, replaces, journal, keeps)
         finally:
             self.watch.orders[names[0].text] = time.monotonic() - began
 

@@ -150,7 +150,12 @@ async def _one(step: Issue, journal: Journal, shared: _Shared) -> Issued | Probl
             try:
                 # Required, or the CA would do without it, and deliver again what is there already.
                 issued = await ca.issue(
-                    left.names, (*left.required, *left.new), shared.key_pem, step.replaces, journal
+                    left.names,
+                    (*left.required, *left.new),
+                    shared.key_pem,
+                    step.replaces,
+                    journal,
+                    keeps=step.keeps,
                 )
             except NameRefusals as problem:
                 if not left.new:

@@ -19,7 +19,7 @@ from acme_companion.decide.choosing import (
 from acme_companion.decide.issuance_policy import profile_refused
 from acme_companion.decide.limits import Planned, WaitUntil
 from acme_companion.decide.lineages import archives, lineage_of, matches, returning, unwanted
-from acme_companion.decide.renewal import Due, due, exempt, only_advised
+from acme_companion.decide.renewal import Due, due, exempt, last_call, only_advised
 from acme_companion.decide.steps import (
     DEPLOYMENT,
     Deploy,
@@ -162,7 +162,13 @@ class _Planner:
             wish=wish,
             alarm=alarm,
             lifetime=current.not_after - current.not_before if current else None,
+            keeps=self._keeps(current, names),
         )
+
+    def _keeps(self, current: Certificate | None, names: tuple[Name, ...]) -> tuple[Name, ...]:
+        if current is None or self.now >= last_call(current) or self._unfit(current):
+            return ()
+        return tuple(name for name in names if _covers(current, name))
 
     def _kind(self, lineage: Lineage, last: Certificate | None, current: Certificate | None) -> OrderKind:
         """What the order is to the limits of the first CA."""

@@ -51,13 +51,11 @@ class Due:
 def due(certificate: Certificate, window: RenewalWindow | None) -> Due:
     """The moment from which `certificate` should be renewed (RFC 9773; a share of the lifetime as the backstop)."""
     life = certificate.not_after - certificate.not_before
-    last_call = certificate.not_after - life / 10
+    end = last_call(certificate)
     if window is not None and usable(window, certificate):
         page = f" ({quoted(window.explanation)})" if window.explanation else ""
-        if window.chosen >= last_call:
-            return Due(
-                last_call, f"a tenth of its lifetime is left, and the CA's advice would be later{page}"
-            )
+        if window.chosen >= end:
+            return Due(end, f"a tenth of its lifetime is left, and the CA's advice would be later{page}")
         return Due(
             max(window.chosen, certificate.not_before + min(YOUNGEST, life / 10)),
             f"the CA asks for a renewal between {window.start:%d %b} and {window.end:%d %b %Y}{page}",
@@ -66,6 +64,11 @@ def due(certificate: Certificate, window: RenewalWindow | None) -> Due:
     if life < SHORT_LIFETIME:
         return Due(certificate.not_after - life / 2, "half of its lifetime is over")
     return Due(certificate.not_after - life / 3, "two thirds of its lifetime are over")
+
+
+def last_call(certificate: Certificate) -> datetime:
+    """From here on a tenth of its lifetime is left, and a renewal comes before everything else."""
+    return certificate.not_after - (certificate.not_after - certificate.not_before) / 10
 
 
 def usable(window: RenewalWindow, certificate: Certificate) -> bool:

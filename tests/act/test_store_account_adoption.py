@@ -155,7 +155,9 @@ def test_nothing_is_moved_to_where_it_would_be_lost(root: Path, private: Path) -
     """A directory of the container is no volume: the account would be gone with the next `docker compose up`."""
     made = keys(root).key(OTHER_CA)
     why = f"no volume is mounted at {private}, it lies inside the container"
-    store = AccountKeys(root, private, DIRECTORY_URL, None, lambda _: why)
+    store = AccountKeys(
+        root, private, DIRECTORY_URL, None, lambda path: why if path.is_relative_to(private) else ""
+    )
 
     assert list(store.move()) == [
         f"{root}/acme/accounts/{key_name(OTHER_CA)}: is not moved, as {why}: mount a volume there (PRIVATE_VOLUME)"

@@ -155,6 +155,26 @@ async def test_a_zone_that_fails_costs_its_own_names_only(stack: DnsStack):
     assert "b3RoZXItc2VjcmV0" not in "".join(line for _, line in stack.log.said)
 
 
+async def test_no_certified_name_is_lost_over_a_provider(stack: DnsStack):
+    """What is served stays while there is time, and goes on without the name when a tenth of its lifetime is left."""
+    stack.environment |= {"MAIL_DOMAINS": f"{stack.base},{BROKEN}", "ADDITIONAL_SAN": "imap.*"}
+    names = {stack.host, stack.imap, f"imap.{BROKEN}"}
+    await stack.cycle()
+    assert stack.names() == names
+    stack.dns_file = f"[{BROKEN}]\nNSUPDATE_KEY=other:b3RoZXItc2VjcmV0\n"
+
+    stack.clock.let_pass(days=61)
+    report = await stack.cycle()
+    assert (stack.names(), left_out(report)) == (names, set())
+    [failed] = [done.sentence for done in report.done if not done.ok]
+    assert "the present certificate goes on being served, as a new one would lack a name of it" in failed
+    assert "does not know the TSIG key other (BADKEY)" in failed
+
+    stack.clock.let_pass(days=21)
+    report = await stack.cycle()
+    assert (stack.names(), left_out(report)) == ({stack.host, stack.imap}, {f"imap.{BROKEN}"})
+
+
 async def test_certificates_of_other_zones_go_through(stack: DnsStack):
     """With a certificate for each domain, the one whose provider is away waits, and the others are there."""
     stack.environment |= {"ENABLE_SSL_SNI": "y", "MAIL_DOMAINS": f"{stack.base},{BROKEN}"}

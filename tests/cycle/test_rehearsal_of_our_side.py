@@ -18,7 +18,7 @@ STEP = Issue(Lineage(NAMES, server=True), "no certificate yet", rehearse=NAMES)
 
 
 async def rehearsed(problem: Problem) -> NameRefusals:
-    async def issue(*_: object) -> None:
+    async def issue(*_: object, **__: object) -> None:
         raise problem
 
     world = SimpleNamespace(log=HeardLog())

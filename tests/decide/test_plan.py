@@ -63,6 +63,22 @@ def test_due_certificates_are_renewed(made, because):
     assert step.because == because
 
 
+@pytest.mark.parametrize(
+    ("age_days", "keeps"),
+    [
+        pytest.param(61, HOST, id="there is time: its names must not be lost over our own side"),
+        pytest.param(82, "", id="a tenth of its lifetime is left: what can be had is better than nothing"),
+        pytest.param(91, "", id="expired"),
+    ],
+)
+def test_what_a_renewal_must_not_lose(age_days, keeps):
+    """DESIGN 2: a certified name does not leave because we could not show it to the CA for an hour."""
+    (step,) = plan(has=held(lineage(HOST, age_days=age_days)))
+
+    assert isinstance(step, Issue)
+    assert step.keeps == names(keeps)
+
+
 def test_the_renewal_names_its_predecessor():
     """RFC 9773 section 5: the CA exempts a renewal that says what it replaces."""
     (step,) = plan(has=held(lineage(HOST, age_days=61)))
@@ -102,6 +118,7 @@ def test_a_new_name_is_added_now():
         replaces="aki.serial",
         only_for=names("new.example.org"),
         lifetime=90 * DAY,
+        keeps=names(HOST),
     )
 
 

@@ -119,11 +119,12 @@ class Session:
         key_pem: bytes,
         replaces: str,
         journal: Journal | None = None,
+        keeps: Collection[Name] = (),
     ) -> Issued:
         """See `ports.CertificateAuthority.issue`."""
         try:
             async with self._under_way:
-                return await self._issue(Request(tuple(names), required, replaces, journal), key_pem)
+                return await self._issue(Request(tuple(names), required, replaces, journal, keeps), key_pem)
         except Declined as declined:
             raise declined.as_problem(self._clock.now()) from None
 

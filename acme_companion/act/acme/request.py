@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from acme_companion.problems import NameRefusals
+from acme_companion.problems import NameRefusals, NotShown
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -25,11 +25,17 @@ class Request:
     required: Collection[Name]
     replaces: str
     journal: Journal | None
+    keeps: Collection[Name] = ()
     left_out: dict[Name, str] = field(default_factory=dict)
     documents: dict[Name, ProblemDocument] = field(default_factory=dict)
 
     def without(self, declined: NamesDeclined) -> None:
-        """Go on without these names; raises `NameRefusals` when that is not wanted."""
+        """Go on without these names; raises `NameRefusals` or `NotShown` when that is not wanted."""
+        ours = {name: why for name, why in declined.by_name.items() if name not in declined.documents}
+        if kept := [f"{name}: {why}" for name, why in ours.items() if name in self.keeps]:
+            raise NotShown(
+                f"the present certificate goes on being served, as a new one would lack a name of it: {kept[0]}"
+            )
         if self.journal:
             self.journal.refused |= {name.text: why for name, why in declined.by_name.items()}
         self.documents |= declined.documents

@@ -107,7 +107,7 @@ class AccountKeys:
             data, there = files.read(source) or b"", files.read(target)
             if os.path.samefile(source.parent, target.parent):
                 yield f"{source}: is not moved, as {target.parent} is the same folder: mount a volume of its own at PRIVATE_VOLUME"
-            elif lost := self._why_ephemeral(target.parent.parent):
+            elif (lost := self._why_ephemeral(target.parent.parent)) and not self._why_ephemeral(source):
                 yield f"{source}: is not moved, as {lost}: mount a volume there (PRIVATE_VOLUME)"
             elif files.read(_next(source)) is not None:
                 yield f"{source}: stays for now, as a change of this key is under way"
