@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 
+from acme_companion import USER_AGENT
 from acme_companion.act.acme.proxies import proxy_for
 from acme_companion.act.challenges.http01 import responding
 from acme_companion.act.challenges.solving import SolvingDoors, solving
@@ -110,7 +111,9 @@ async def open_world(
     """Every door, opened for these settings."""
     clock = SystemClock()
     ca_trust = cache(lambda: trust(settings))  # the system's is large, and read when it is needed
-    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
+    async with aiohttp.ClientSession(
+        cookie_jar=aiohttp.DummyCookieJar(), headers={"User-Agent": USER_AGENT}
+    ) as session:
         yield World(
             clock=clock,
             dice=SystemDice(),

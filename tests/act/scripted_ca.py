@@ -273,4 +273,4 @@ async def scripted_ca(mould: Mould | None = None, *, strict: bool = True) -> Asy
                     connection.transport.abort()
             await asyncio.sleep(0)
             await runner.cleanup()
-        assert not strict or ca.broken == []
+        assert not strict or ca.broken == [], ca.broken

@@ -26,6 +26,7 @@ class Mould:
     """How the next certificates are cast; the defaults are what was ordered, with the chain as it should be.
 
     `names` and `key` change those of the CSR; `start`, `end`: days from now; `delivered` changes the chain as PEM.
+    `serial` makes serial numbers.
     """
 
     names: Callable[[list[str]], list[str]] = list
@@ -37,6 +38,7 @@ class Mould:
     signer: Any = ABOVE_KEY
     issuer: str = "scripted intermediate"
     delivered: Callable[[list[bytes]], list[bytes]] = list
+    serial: Callable[[], int] = x509.random_serial_number
 
 
 def signed(
@@ -47,6 +49,7 @@ def signed(
     *extensions: x509.ExtensionType,
     start: float = -1,
     end: float = 3650,
+    serial: Callable[[], int] = x509.random_serial_number,
 ) -> x509.Certificate:
     """A certificate for a private or public `key`; `start` and `end` in days from now."""
     now = datetime.now(UTC)
@@ -55,7 +58,7 @@ def signed(
         .subject_name(_name(subject))
         .issuer_name(_name(issuer))
         .public_key(key.public_key() if hasattr(key, "public_key") else key)
-        .serial_number(x509.random_serial_number())
+        .serial_number(serial())
         .not_valid_before(now + start * DAY)
         .not_valid_after(now + end * DAY)
         .add_extension(
@@ -110,5 +113,6 @@ def cast(request: x509.CertificateSigningRequest, mould: Mould) -> bytes:
         mould.usage,
         start=mould.start,
         end=mould.end,
+        serial=mould.serial,
     )
     return b"".join(mould.delivered([pem(leaf), pem(INTERMEDIATE)]))

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from cryptography import x509
+
 from acme_companion.decide.steps import DEPLOYMENT
+from tests.act.scripted_ca import scripted_ca
+from tests.act.scripted_certificates import Mould
 from tests.cycle.stack import LONG_PROFILE, steps, stopped
 
 if TYPE_CHECKING:
@@ -41,6 +46,31 @@ async def test_new_then_renewed(stack: Stack, siblings: TlsSiblings):
     assert (quiet.deployment.ok, second.deployment.ok) == (None, True)
     assert siblings.asked[1::2] == ["nginx-mailcow: signal HUP", "postfix-mailcow: signal HUP"]
     assert (await stack.held()).memory.undeployed == ()
+
+
+async def test_serials_of_32_digits(stack: Stack, siblings: TlsSiblings):
+    """One action for each sibling and no alarm: mailcow's container knows serials of 18 bytes only (CONTRACT 7)."""
+    mould = Mould(serial=lambda: secrets.randbits(127) | 1 << 126)
+    async with scripted_ca(mould) as ca:
+        another = {"DIRECTORY_URL": ca.directory_url, "CA_BUNDLE": str(ca.ca_bundle), "ACME_PROFILE": ""}
+        ports = dict.fromkeys(("HTTP01_PORT", "CHECK_HTTP_PORT"), str(ca.http_port))
+        first = await stack.cycle({**another, **ports})
+        second = await stack.cycle({**another, **ports}, force=True)
+
+    leaf = x509.load_pem_x509_certificate((stack.volume / "cert.pem").read_bytes())
+    assert len(f"{leaf.serial_number:x}") == 32
+    assert (first.failed, second.failed, first.deployment.ok, second.deployment.ok) == (
+        False,
+        False,
+        True,
+        True,
+    )
+    assert siblings.asked == [
+        "nginx-mailcow: restart",
+        "postfix-mailcow: restart",
+        "nginx-mailcow: signal HUP",
+        "postfix-mailcow: signal HUP",
+    ]
 
 
 async def test_docker_does_not_answer(stack: Stack, siblings: TlsSiblings):

@@ -13,7 +13,7 @@ import aiohttp
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 from yarl import URL
 
-from acme_companion import __version__
+from acme_companion import USER_AGENT
 from acme_companion.act.acme.answer import Answer, Declined
 from acme_companion.act.acme.pacing import NONCE_BURST, NONCES_A_SECOND, Nonces, Pace
 from acme_companion.act.acme.proxies import proxy_for
@@ -36,7 +36,7 @@ TRIES = 5
 FIRST_PAUSE = 0.25  # seconds, doubled with every try
 LONGEST_PAUSE = 20.0  # seconds: a CA that names a later time is left for the next cycle
 HEADERS = {
-    "User-Agent": f"acme-companion/{__version__} (aiohttp {aiohttp.__version__})",
+    "User-Agent": f"{USER_AGENT} (aiohttp {aiohttp.__version__})",
     # Without compression no answer can be larger than what was counted.
     "Accept-Encoding": "identity",
 }
