@@ -5,7 +5,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 
 packages="docker.io mariadb-server nginx-light postfix dovecot-imapd dovecot-pop3d dovecot-managesieved
-    haproxy redis-server bind9 pdns-server pdns-backend-sqlite3 acme-tiny mmdebstrap openssl ca-certificates debian-archive-keyring"
+    haproxy redis-server bind9 unbound pdns-server pdns-backend-sqlite3 acme-tiny mmdebstrap openssl ca-certificates debian-archive-keyring"
 # Debian's own python has its venv module in a package of its own; a python from elsewhere brings it along.
 python3 -c 'import ensurepip, venv' 2>/dev/null || packages="$packages python3-venv"
 

@@ -45,7 +45,9 @@ class Seen:
 class AcmeProxy:
     """Give the client this `directory_url`. `requests` has everything it asked; `latency` in seconds per answer.
 
-    `stumbles`: those of them over which the CA itself, not a fault of ours, had an internal error.
+    `stumbles`: those of them over which the CA itself, not a fault of ours, had an internal error, or that it answered
+    with an authorization of an earlier order against its settings (Pebble 2.10 reuses one in a hundred when told to
+    reuse none): such an order is asked for again, so that a test may rely on every name being validated anew.
     """
 
     directory_url: str
@@ -54,6 +56,7 @@ class AcmeProxy:
     latency: float = 0.0
     requests: list[Seen] = field(default_factory=list)
     stumbles: list[Seen] = field(default_factory=list)
+    _authorizations: set[str] = field(default_factory=set)
     _faults: list[tuple[str, list[Fault]]] = field(default_factory=list)
 
     def on(self, path: str, *faults: Fault) -> None:
@@ -72,6 +75,13 @@ class AcmeProxy:
         """The same without those that the CA stumbled over: Pebble now and then does over `replaces`, and is asked again without."""
         stumbles = {id(one) for one in self.stumbles}
         return [one.payload for one in self.requests if one.path.startswith(path) and id(one) not in stumbles]
+
+    def reuses(self, order: bytes) -> bool:
+        """Whether an answer to newOrder holds an authorization that was seen before."""
+        found = set(json.loads(order).get("authorizations", ()))
+        seen = bool(found & self._authorizations)
+        self._authorizations |= found
+        return seen
 
     def next_fault(self, path: str) -> Fault | None:
         for prefix, faults in self._faults:
@@ -187,7 +197,13 @@ async def acme_proxy(pebble: Pebble, *, trusted: bool = True) -> AsyncIterator[A
                         if got.status >= 500:
                             proxy.stumbles.append(seen)
                         passed = {name: got.headers[name] for name in PASSED_ON if name in got.headers}
-                        response = web.Response(status=got.status, body=await got.read(), headers=passed)
+                        content = await got.read()
+                        placed = got.status == 201 and request.path.startswith("/order-plz")
+                        if placed and proxy.reuses(content) and not pebble.reuses_authorizations:
+                            proxy.stumbles.append(seen)
+                            again = {"Replay-Nonce": passed["Replay-Nonce"]}
+                            return await problem(400, "badNonce", "once more", again)(request, forward)
+                        response = web.Response(status=got.status, body=content, headers=passed)
                         for link in got.headers.getall("Link", ()):
                             response.headers.add("Link", link)
                         return response

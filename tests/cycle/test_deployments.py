@@ -67,8 +67,8 @@ async def test_serials_of_32_digits(stack: Stack, siblings: TlsSiblings):
     )
     assert siblings.asked == [
         "nginx-mailcow: restart",
-        "postfix-mailcow: restart",
         "nginx-mailcow: signal HUP",
+        "postfix-mailcow: restart",
         "postfix-mailcow: signal HUP",
     ]
 

@@ -45,7 +45,7 @@ SERVER = """\
 def server(certificate: Certificate, default: str = "") -> str:
     """Describe one TLS server."""
     return SERVER.format(
-        port=os.environ["HTTPS_PORT"],
+        port=os.environ.get("HTTPS_PORT", "443"),
         default=default,
         names=" ".join(certificate.names),
         chain=certificate.chain,
