@@ -210,7 +210,7 @@ class _Planner:
             known = last if verdict.readiness is Readiness.UNKNOWN and not refused else current
             if known is None or not _covers(known, name):
                 yield LeftOut(name, because)
-            elif is_due and verdict.readiness is Readiness.NOT_READY and name != _hostname(wanted):
+            elif is_due and verdict.readiness is Readiness.NOT_READY and name not in wanted.required:
                 since = self.memory.not_ready_since.get(name.text)
                 if since and self.now - since >= NOT_READY_LEAVES_AFTER:
                     yield LeftOut(name, f"{because} (for {(self.now - since).days} days)")
@@ -280,10 +280,6 @@ class _Planner:
 
 def _covers(certificate: Certificate, name: Name) -> bool:
     return any(one.covers(name) for one in certificate.names)
-
-
-def _hostname(wanted: WantedCertificate) -> Name | None:
-    return wanted.names[0] if wanted.server else None
 
 
 def _deploys(held: Held, now: datetime, *, force: bool) -> Iterator[Deploy]:

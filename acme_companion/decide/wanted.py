@@ -28,6 +28,11 @@ class WantedCertificate:
     names: tuple[Name, ...]
     server: bool = False
 
+    @property
+    def required(self) -> tuple[Name, ...]:
+        """Names without which there is no such certificate: the hostname in the server's."""
+        return self.names[:1] if self.server else ()
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
