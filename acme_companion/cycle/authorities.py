@@ -64,15 +64,18 @@ async def rehearse(
     """Order the names that no CA has validated yet at the staging directory: what it refused, and the names that worked.
 
     The certificate is thrown away. A stage that is down, slow or odd proves nothing, and stops nothing: the CA itself is
-    asked then, at a pace that stays below its limits also if every try fails. Raises `NotShown`.
+    asked then, at a pace that stays below its limits also if every try fails. Raises `NotShown`, unless names that need
+    no rehearsal are due as well: they may be shown in another way, and must not wait for new ones.
     """
     names = step.rehearse
     try:
         issued = await stage.issue(names, (), key_pem, "")
     except NameRefusals as problem:
         return _refusals(problem.by_name, problem.documents), ()
-    except NotShown:
-        raise  # not to the CA either
+    except NotShown as problem:
+        if step.only_for or set(step.lineage.names) <= set(names):
+            raise  # not to the CA either
+        return _refusals(dict.fromkeys(names, str(problem)), {}), ()
     except Problem as problem:
         world.log.warning(
             f"{step.lineage}: the rehearsal told nothing, the CA is asked without it: {problem}"

@@ -194,12 +194,15 @@ def to_rehearse(
 ) -> tuple[Name, ...]:
     """The names that no CA is known to have validated: a staging directory is asked for them first, whose failures cost nothing.
 
-    Those of the lineage's last certificate, expired or not, and those rehearsed lately are proven.
+    Those of the lineage's last certificate, expired or not, and those rehearsed lately are proven. Those whose records let
+    only our account at the CA itself issue (RFC 8657 section 3) would be refused there whatever else is right.
     """
     if settings.rehearsal_ca is None:
         return ()
     proven = set(last.names) if last and not last.self_signed else set()
-    return tuple(name for name in names if name not in proven and name.text not in memory.rehearsed)
+    known = memory.authorities.get(settings.ca.directory_url)
+    passed_over = {*memory.rehearsed, *(known.pinned_by if known else ())}
+    return tuple(name for name in names if name not in proven and name.text not in passed_over)
 
 
 def _after_failures(failed: Failures) -> str:

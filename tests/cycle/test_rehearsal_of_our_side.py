@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -17,12 +18,12 @@ NAMES = names(HOST)
 STEP = Issue(Lineage(NAMES, server=True), "no certificate yet", rehearse=NAMES)
 
 
-async def rehearsed(problem: Problem) -> NameRefusals:
+async def rehearsed(problem: Problem, step: Issue = STEP) -> NameRefusals:
     async def issue(*_: object, **__: object) -> None:
         raise problem
 
     world = SimpleNamespace(log=HeardLog())
-    refusals, worked = await rehearse(STEP, SimpleNamespace(issue=issue), b"", world)  # type: ignore[arg-type]  # all that it needs
+    refusals, worked = await rehearse(step, SimpleNamespace(issue=issue), b"", world)  # type: ignore[arg-type]  # all that it needs
     assert worked == ()
     return refusals
 
@@ -31,6 +32,18 @@ async def test_a_provider_that_is_down_is_down_for_the_ca_as_well():
     """So no order is placed there either."""
     with pytest.raises(NotShown, match=r"^the provider says 503$"):
         await rehearsed(NotShown("the provider says 503"))
+
+
+async def test_a_new_name_keeps_no_renewal_that_is_due_from_the_ca():
+    """Those that are certified already are not rehearsed, and may well be shown in another way."""
+    new = names("new.example.org")
+    due = Issue(Lineage((*NAMES, *new), server=True), "two thirds of its lifetime are over", rehearse=new)
+    found = await rehearsed(NotShown("the provider says 503"), due)
+
+    assert found.by_name == {new[0]: "at the rehearsal: the provider says 503"}
+    assert found.documents == {}
+    with pytest.raises(NotShown):
+        await rehearsed(NotShown("the provider says 503"), replace(due, only_for=new))
 
 
 @pytest.mark.parametrize(

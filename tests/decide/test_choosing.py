@@ -253,6 +253,14 @@ def test_what_is_rehearsed(last, rehearsed, expected):
     assert to_rehearse(settings(), memory, names("a.example b.example"), before) == ()
 
 
+def test_no_rehearsal_where_records_let_only_our_account_issue():
+    """The staging directory knows us by another account (RFC 8657 section 3): it would refuse such a name for ever."""
+    memory = Memory(authorities={CA_URL: Authority("https://ca.example/acct/1", pinned_by=("a.example",))})
+    found = to_rehearse(settings(rehearsal_ca=SECOND), memory, names("a.example b.example"), None)
+
+    assert found == names("b.example")
+
+
 # ---- a volume that is lost -----------------------------------------------------------------------------------
 
 
