@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from acme_companion.decide.caa import account_uris
 from acme_companion.decide.facts import Unanswered
+from acme_companion.decide.memory import FUTURE
 from acme_companion.decide.steps import Skip
 
 if TYPE_CHECKING:
@@ -61,7 +62,10 @@ def circumstances(
 
 def is_stopped(stop: Stop | None, now_is: str, now: datetime) -> bool:
     """Whether asking again is pointless: nothing has changed since (`now_is`: the circumstances), and a day is not over."""
-    return stop is not None and stop.circumstances == now_is and now - stop.since < ASK_AGAIN_AFTER
+    if stop is None or stop.circumstances != now_is:
+        return False
+    # A clock that was ahead must not stop it until that day comes.
+    return -FUTURE <= now - stop.since < ASK_AGAIN_AFTER
 
 
 def as_sentence(directory_url: str, stop: Stop) -> str:

@@ -76,7 +76,7 @@ class Chooser:
             return WaitUntil(failed.wait_until, _after_failures(failed), closed=failed.asked_by_ca)
         url = ca.directory_url
         limits, ledger = limits_of(url), self._ledgers.get(url, Ledger())
-        if goes_on(self._orders.get(order.lineage.directory), url, order.lineage.names):
+        if goes_on(self._orders.get(order.lineage.directory), url, order.lineage.names, self._now):
             # It was placed and counted; only a CA that is closed keeps us from going on with it.
             limits, ledger = (
                 None,
@@ -127,11 +127,20 @@ def _why_not_the_first(
     if failed and failed.wait_until > now:
         # A wait after the fallback's own failure is for both.
         temporary = failed.temporary and failed.ca != fallback.directory_url
-        enough = failed.count >= FAILURES_BEFORE_THE_FALLBACK
-        return f"failed {failed.count} times in a row: {failed.because}" if temporary and enough else ""
+        if not temporary or not no_hiccup(failed, now):
+            return ""
+        if failed.count < FAILURES_BEFORE_THE_FALLBACK:
+            return f"must not be asked before {failed.wait_until:%d %b %H:%M} UTC: {failed.because}"
+        return f"failed {failed.count} times in a row: {failed.because}"
     if order.wish or waits.when - now < LONG_WAIT:
         return ""
     return f"must not be asked before {waits.when:%d %b %H:%M} UTC: {waits.because}"
+
+
+def no_hiccup(failed: Failures, since: datetime) -> bool:
+    """Whether waiting on may take long: it failed more than once, or the CA itself named a time long after `since`."""
+    long = failed.asked_by_ca and failed.wait_until - since >= LONG_WAIT
+    return failed.count >= FAILURES_BEFORE_THE_FALLBACK or long
 
 
 def same_account(memory: Memory, certificate: Certificate, ca: Ca) -> bool:

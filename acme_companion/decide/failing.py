@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from acme_companion.decide.alarm import LOUD
-from acme_companion.decide.choosing import FAILURES_BEFORE_THE_FALLBACK
+from acme_companion.decide.choosing import no_hiccup
 from acme_companion.decide.limits.remembering import ca_of
 from acme_companion.decide.schedule import AFTER_MORE_ROLL_BACKS, one_more
 from acme_companion.problems import NotShown, NotYet
@@ -59,6 +59,6 @@ def fallback_at_once(settings: Settings, step: Issue, failures: Failures) -> boo
         settings.fallback_ca is not None
         and not step.fallback
         and failures.temporary
-        and failures.count >= FAILURES_BEFORE_THE_FALLBACK
+        and no_hiccup(failures, failures.last)
         and (missing or step.alarm in LOUD)
     )

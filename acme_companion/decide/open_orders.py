@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 ORDER_LIFE = timedelta(days=7)
-"""How long an order lives whose CA does not say when it expires."""
+"""How long an order is gone on with at most, whatever its CA says: a certificate must not be waited for until another one ends."""
+MADE_WITHIN = timedelta(days=2)
+"""A CA that has made no certificate of a CSR for so long never will, and some keep such orders for months."""
 FETCHED_WITHIN = timedelta(days=1)
 """For so long at least a certificate that was delivered is fetched again; orders for those of six days expire in hours."""
 
@@ -96,5 +98,9 @@ def next_move(known: OpenOrder | None, wish: Wish, now: datetime) -> Place | Res
 
 def is_over(order: OpenOrder, now: datetime) -> bool:
     """Whether neither the order nor its certificate can be had any more, or is worth having."""
-    expires = order.expires or order.placed + ORDER_LIFE
-    return now >= (max(expires, order.placed + FETCHED_WITHIN) if order.certificate else expires)
+    age = now - order.placed
+    expired = order.expires is not None and now >= order.expires
+    stuck = order.finalizing and not order.certificate
+    return age >= (MADE_WITHIN if stuck else ORDER_LIFE) or (
+        expired and (age >= FETCHED_WITHIN or not order.certificate)
+    )

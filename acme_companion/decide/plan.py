@@ -186,7 +186,7 @@ class _Planner:
 
     def _is_wish(self, lineage: Lineage, current: Certificate, when: Due) -> bool:
         if when.at <= self.now:
-            return only_advised(current, when)
+            return only_advised(current, when, self.now)
         return self.force or lineage.directory in self.memory.forced
 
     def _left_out(

@@ -89,12 +89,13 @@ def exempt(certificate: Certificate, window: RenewalWindow | None, now: datetime
     )
 
 
-def only_advised(certificate: Certificate, when: Due) -> bool:
+def only_advised(certificate: Certificate, when: Due, now: datetime) -> bool:
     """Whether nothing but the CA's advice asks for it, so that a CA whose advice is always "now" must not be followed for ever.
 
-    What lives for less than two days has to be renewed more than twice a day.
+    What lives for less than two days has to be renewed more than twice a day, and what is due without any advice has to be.
     """
-    return when.advised and certificate.not_after - certificate.not_before > SHORTEST_TO_COUNT
+    counts = certificate.not_after - certificate.not_before > SHORTEST_TO_COUNT
+    return when.advised and counts and now < due(certificate, None).at
 
 
 def window_from(

@@ -72,6 +72,7 @@ STOP = Stop("terms changed", NOW, circumstances("thumb", "a@example.org", EXTERN
     [
         pytest.param({}, timedelta(hours=23), True, id="nothing changed: not asked"),
         pytest.param({}, timedelta(hours=24), False, id="a day later: asked"),
+        pytest.param({}, timedelta(days=-300), False, id="noted by a clock that was ahead: asked"),
         pytest.param({"thumbprint": "other"}, timedelta(0), False, id="another key"),
         pytest.param({"contact": None}, timedelta(0), False, id="another contact"),
         pytest.param({"external": None}, timedelta(0), False, id="no binding any more"),

@@ -35,6 +35,7 @@ SECOND_URL = "https://second.example/directory"
 SECOND = Ca(SECOND_URL)
 OLD = lineage(HOST, age_days=80)  # of ninety: less than a sixth is left
 PRINT = certificate(HOST).fingerprint
+CLOSED = {CA_URL: Ledger(closed_until=NOW + 3 * HOUR, closed_because="busy")}
 
 
 def failed(count: int = 3, *, temporary: bool = True, ca: str = CA_URL, wait: timedelta = DAY) -> Failures:
@@ -99,10 +100,20 @@ def asked(step) -> str:
             "the first",
             id="after the wait the first has its turn again",
         ),
+        pytest.param(remembering(OLD, ledgers=CLOSED), "the second", id="the first is closed for hours"),
         pytest.param(
-            remembering(OLD, ledgers={CA_URL: Ledger(closed_until=NOW + 3 * HOUR, closed_because="busy")}),
+            remembering(OLD, lineage_failures={HOST: replace(failed(1), asked_by_ca=True)}),
             "the second",
-            id="the first is closed for hours",
+            id="one failure, and the first says to come back in a day",
+        ),
+        pytest.param(
+            remembering(
+                OLD,
+                windows={PRINT: RenewalWindow(NOW - 20 * DAY, NOW - 15 * DAY, NOW - 16 * DAY, NOW + DAY)},
+                ledgers=CLOSED,
+            ),
+            "the second",
+            id="closed for hours, while the CA's advice is long past",
         ),
         pytest.param(
             remembering(OLD, ledgers={CA_URL: Ledger(closed_until=NOW + MINUTE, closed_because="busy")}),

@@ -108,11 +108,12 @@ def test_an_order_that_is_open_is_not_counted_again():
     """Going on with what was written down places none."""
     order = OpenOrder("url", CA_URL, "account", (HOST,), "key", NOW, refused={"imap.example.org": "no"})
 
-    assert goes_on(order, CA_URL, names(HOST))
-    assert goes_on(order, CA_URL, names(f"{HOST} imap.example.org"))
-    assert not goes_on(order, CA_URL, names(f"{HOST} a.example.org"))
-    assert not goes_on(order, SECOND.directory_url, names(HOST))
-    assert not goes_on(None, CA_URL, names(HOST))
+    assert goes_on(order, CA_URL, names(HOST), NOW)
+    assert goes_on(order, CA_URL, names(f"{HOST} imap.example.org"), NOW)
+    assert not goes_on(order, CA_URL, names(f"{HOST} a.example.org"), NOW)
+    assert not goes_on(order, SECOND.directory_url, names(HOST), NOW)
+    assert not goes_on(None, CA_URL, names(HOST), NOW)
+    assert not goes_on(order, CA_URL, names(HOST), NOW + 7 * DAY), "its time is over: another one is placed"
     assert before_orders(settings(), Memory(), [STEP], {HOST: order}, NOW) == Memory()
 
 

@@ -73,6 +73,18 @@ def test_gone_on_with(order: dict[str, Any], wish: dict[str, Any], left_out: dic
             OVER,
             id="delivered long ago",
         ),
+        pytest.param(
+            {"placed": NOW - timedelta(days=2), "expires": NOW + timedelta(days=88), "finalizing": True},
+            {},
+            OVER,
+            id="a CA that makes no certificate of its CSR, and keeps orders for months",
+        ),
+        pytest.param(
+            {"placed": NOW - timedelta(days=7), "expires": NOW + timedelta(days=83), **DELIVERED},
+            {},
+            OVER,
+            id="a certificate that could not be fetched for a week",
+        ),
     ],
 )
 def test_left_for_a_new_one(order: dict[str, Any], wish: dict[str, Any], because: str) -> None:

@@ -9,6 +9,7 @@ from acme_companion.decide.ledger import Ledger
 from acme_companion.decide.limits.buckets import Planned
 from acme_companion.decide.limits.counting import begun, issued, refused, told, unknown
 from acme_companion.decide.limits.table import limits_of
+from acme_companion.decide.open_orders import is_over
 from acme_companion.problems import NameRefusals, NotOrdered, NotYet, Refused
 
 if TYPE_CHECKING:
@@ -41,15 +42,15 @@ def before_orders(
     """
     for step in steps:
         url = ca_of(settings, step).directory_url
-        if goes_on(orders.get(step.lineage.directory), url, step.lineage.names):
+        if goes_on(orders.get(step.lineage.directory), url, step.lineage.names, now):
             continue
         memory = _with(memory, url, begun(limits_of(url), _ledger(memory, url), _planned(step), now))
     return memory
 
 
-def goes_on(order: OpenOrder | None, url: str, names: Iterable[Name]) -> bool:
+def goes_on(order: OpenOrder | None, url: str, names: Iterable[Name], now: datetime) -> bool:
     """Whether an order for `names` at the CA with this directory `url` is the one that is open, so that none is placed."""
-    if order is None or order.directory_url != url:
+    if order is None or order.directory_url != url or is_over(order, now):
         return False
     return {name.text for name in names} - order.refused.keys() == set(order.identifiers)
 
