@@ -228,3 +228,13 @@ def test_damaged_backups_are_no_archived_lineages(store: Volume, root: Path) -> 
     (foreign / "acme.csr").unlink()
 
     assert store.read().archived == ()
+
+
+def test_an_archived_lineage_whose_place_is_taken(store: Volume, root: Path) -> None:
+    """An admin emptied the directory: it could not be brought back in any cycle, so it is certified anew."""
+    for _ in range(2):
+        store.switch(IMAP.directory, issued(IMAP.text), [IMAP], CSR, server=False, now=NOW)
+    for path in (root / IMAP.directory).iterdir():
+        path.unlink()
+
+    assert store.read().archived == ()

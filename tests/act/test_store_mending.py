@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -137,6 +138,28 @@ def test_a_server_pair_that_was_mended_is_looked_at(store: Volume, root: Path) -
 
     assert pair_in(root) == good
     assert store.read().memory.undeployed == (HOST.directory,)
+
+
+def test_the_pair_of_an_admin_does_not_become_ours(store: Volume, root: Path) -> None:
+    """It lies at the top and is only watched: in the lineage that is mended it would be ours, and be renewed."""
+    theirs = issued(HOST.text, key=OTHER_KEY, issuer="Another CA")
+    put(root, theirs)
+    garbage(root / HOST.text)
+    store.bootstrap(HOST, NOW)
+
+    assert pair_in(root) == theirs
+    assert not store.read().server_is_ours
+
+
+def test_a_directory_with_something_odd_in_it_costs_the_others_nothing(store: Volume, root: Path) -> None:
+    """It cannot be kept as it is, so it stays; and nobody waits for the writer of a FIFO."""
+    (root / IMAP / "acme.csr").unlink()
+    os.mkfifo(root / IMAP / "acme.csr")
+    garbage(root / IMAP)
+    garbage(root / HOST.text)
+    [said] = store.bootstrap(HOST, NOW)
+
+    assert "restored from the top of the volume" in said
 
 
 def test_who_else_is_left_alone(store: Volume, root: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from acme_companion.act.store import files, generations, intent, layout, reading
+from acme_companion.act.store import files, generations, intent, keys, layout, reading
 from acme_companion.act.store.layout import BACKUPS, CERTIFICATE, CSR, DOMAINS, KEY
 from acme_companion.decide.pair import NotAPair, Pair
 from acme_companion.problems import Damaged
@@ -36,7 +36,7 @@ def lineages(
         there = generations.snapshot(path)
         kept = generations.keep(root, one.directory, there, now, generations.DAMAGED)
         candidates = [(f"{layout.ACME}/{KEY}", {**there, KEY: shared_key()})]
-        if one.directory == hostname.directory:
+        if one.directory == hostname.directory and _is_ours(root, held):
             candidates.insert(0, ("the top of the volume", {**there, **generations.snapshot(root, _PAIR)}))
         candidates += _generations(root, one.directory)
         source, content = _best(candidates, held.memory, now)
@@ -56,11 +56,18 @@ def lineages(
             )
 
 
+def _is_ours(root: Path, held: Held) -> bool:
+    """Whether the server pair may be copied: an admin's own must not become ours, as we would renew it."""
+    only_ours = held.server is not None and held.server.spki == keys.held_certificate_key(root)
+    return held.server_is_ours or only_ours
+
+
 def _is_torn(path: Path) -> bool:
     """Whether siblings take the directory for a certificate, and its key and chain do not belong together."""
     try:
         if any(files.read(path / name) is None for name in (DOMAINS, CERTIFICATE, KEY)):
             return False
+        files.read(path / CSR)
         reading.PairReader().certificate(path)
     except NotAPair:
         return True

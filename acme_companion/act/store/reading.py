@@ -135,9 +135,12 @@ def _lineages(root: Path, pairs: PairReader, memory: Memory) -> Iterator[HeldLin
 
 
 def _archived(root: Path, pairs: PairReader, present: Container[str]) -> Iterator[HeldLineage]:
-    """What an ACME client made and nobody wanted any more; a damaged one is as good as none."""
+    """What an ACME client made and nobody wanted any more; a damaged one is as good as none, and so is one whose place is taken."""
     for directory in sorted(_kept(root)):
         if directory in present or not layout.may_be_lineage(directory):
+            continue
+        # Without a certificate in it, it is no lineage, but in the way of one.
+        if os.path.lexists(root / directory):
             continue
         for newest in _generations(root, directory)[:1]:
             path = root / BACKUPS / directory / newest
