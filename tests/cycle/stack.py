@@ -190,8 +190,8 @@ class Stack:
         return int(([0, *_ACCOUNTS.findall(self.ca.log)])[-1])
 
     def orders(self) -> list[Any]:
-        """The payload of every order that was asked for, and understood."""
-        return self.proxy.understood("/order-plz")
+        """The payload of every order that was asked for."""
+        return self.proxy.asked("/order-plz")
 
     def mark(self) -> int:
         return len(self.proxy.requests)

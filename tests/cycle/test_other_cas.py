@@ -27,7 +27,7 @@ class Second:
     proxy: AcmeProxy
 
     def names(self) -> list[set[str]]:
-        return [named(order) for order in self.proxy.understood("/order-plz")]
+        return [named(order) for order in self.proxy.asked("/order-plz")]
 
 
 def named(order) -> set[str]:
@@ -166,7 +166,7 @@ async def test_the_fallback(stack: Stack, second: Second):
     [done] = helped.done
     assert (done.ok, "FALLBACK" in done.sentence) == (True, True)
     assert ("warning", f"{stack.host} +1 name: {done.sentence}") in stack.log.said
-    assert [order.get("replaces") for order in second.proxy.understood("/order-plz")] == [None]
+    assert [order.get("replaces") for order in second.proxy.asked("/order-plz")] == [None]
     got = stack.certificate()
     assert (got.fingerprint != before.fingerprint, got.spki) == (True, before.spki)
 
