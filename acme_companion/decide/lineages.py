@@ -51,7 +51,8 @@ def returning(lineage: Lineage, held: Held, directory_url: str, now: datetime) -
             continue
         bad = held.memory.is_out(one.certificate)
         foreign = held.memory.issued.get(one.certificate.fingerprint) != directory_url
-        lacks = any(not any(has.covers(name) for has in one.certificate.names) for name in lineage.names)
+        # By name, as everything is matched: one that is only covered by a wildcard would be archived again.
+        lacks = not set(lineage.names) <= set(one.certificate.names)
         if not (bad or foreign or lacks) and due(one.certificate, None).at > now:
             again = Lineage(lineage.names, directory=one.directory)
             return Restore(again, "its names are wanted again", one.certificate)

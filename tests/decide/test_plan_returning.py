@@ -62,6 +62,7 @@ def test_the_directory_stays():
         pytest.param(lineage(A, age_days=61), {}, id="due for renewal"),
         pytest.param(lineage(A, age_days=100), {}, id="expired"),
         pytest.param(lineage("autoconfig.a.tld"), {}, id="without one of the names"),
+        pytest.param(lineage("*.a.tld"), {"memory": Memory(issued={**KNOWN, "fingerprint of *.a.tld": CA_URL})}, id="a wildcard, which nothing would continue in"),
         pytest.param(lineage(A), {"memory": Memory(issued={**KNOWN, f"fingerprint of {A}": "https://x.example"})}, id="of another CA"),
         pytest.param(lineage(A), {"memory": Memory()}, id="of a CA that nobody remembers"),
         pytest.param(
