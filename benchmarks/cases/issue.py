@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-SIZES = (1, 10, 100)
+SIZES = (1, 10, 50, 100)
 LATENCIES = (0, 50)
 FLOW, ISSUE = "order-flow", "issue"
 LIMIT = 120.0
