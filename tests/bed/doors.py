@@ -24,7 +24,7 @@ class RealClock:
 
 
 class RememberingLog:
-    """Keeps what was said, by level."""
+    """Keeps what was said, by level; a test that fails shows it."""
 
     def __init__(self) -> None:
         self.said: list[tuple[str, str]] = []
@@ -35,16 +35,20 @@ class RememberingLog:
 
     def debug(self, text: str, /) -> None:
         """Remember it."""
-        self.said.append(("debug", text))
+        self._keep("debug", text)
 
     def info(self, text: str, /) -> None:
         """Remember it."""
-        self.said.append(("info", text))
+        self._keep("info", text)
 
     def warning(self, text: str, /) -> None:
         """Remember it."""
-        self.said.append(("warning", text))
+        self._keep("warning", text)
 
     def error(self, text: str, /) -> None:
         """Remember it."""
-        self.said.append(("error", text))
+        self._keep("error", text)
+
+    def _keep(self, level: str, text: str) -> None:
+        self.said.append((level, text))
+        print(f"{level}: {text}")
