@@ -86,7 +86,9 @@ class AcmeProxy:
         if not seen.path.startswith("/order-plz"):
             return None
         if status == 500 and "replaces" in seen.payload:
-            self._second_halves.append({key: value for key, value in seen.payload.items() if key != "replaces"})
+            self._second_halves.append(
+                {key: value for key, value in seen.payload.items() if key != "replaces"}
+            )
             return problem(409, "alreadyReplaced", "Pebble does not find the predecessor")
         found = set(json.loads(content).get("authorizations", ())) if status == 201 else set()
         reused = bool(found & self._authorizations) and not self.reuses_authorizations
