@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
+from itertools import count
 from typing import TYPE_CHECKING
 
 from acme_companion.decide.renewal import due
 from acme_companion.decide.steps import Archive, Lineage, Restore
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Container, Iterable, Iterator, Mapping
     from datetime import datetime
 
     from acme_companion.decide.facts import MailDomains
@@ -26,19 +27,27 @@ MANY_LEAVE_AFTER = timedelta(days=3)
 
 
 def lineage_of(
-    names: tuple[Name, ...], wanted: WantedCertificate, held: HeldLineage | None, occupied: Collection[str]
+    names: tuple[Name, ...], wanted: WantedCertificate, held: HeldLineage | None, occupied: Mapping[str, bool]
 ) -> Lineage:
     """The lineage's next generation. Its directory stays for good, also when the name that it is called by leaves.
 
-    A new one gets the directory of its first name that is not `occupied` by another lineage.
+    A new one gets the directory of its first name that is not `occupied` (by directory: whether the pair in it is ours).
+    Where lineages of ours have them all, since names moved from one to the other, it is numbered.
     """
     if wanted.server:
         return Lineage(names, server=True)
     if held is None:
-        free = next((name for name in names if name.directory not in occupied), names[0])
-        return Lineage((free, *(name for name in names if name != free)))
+        free = next((name for name in names if name.directory not in occupied), None)
+        if free:
+            return Lineage((free, *(name for name in names if name != free)))
+        first_of_ours = next((name.directory for name in names if occupied[name.directory]), "")
+        return Lineage(names, directory=first_of_ours and _numbered(first_of_ours, occupied))
     first = tuple(name for name in names if name.directory == held.directory)
     return Lineage((*first, *(name for name in names if name not in first)), directory=held.directory)
+
+
+def _numbered(directory: str, occupied: Container[str]) -> str:
+    return next(one for number in count(2) if (one := f"{directory}_{number}") not in occupied)
 
 
 def returning(lineage: Lineage, held: Held, directory_url: str, now: datetime) -> Restore | None:
@@ -46,8 +55,9 @@ def returning(lineage: Lineage, held: Held, directory_url: str, now: datetime) -
 
     A domain that left and comes back costs no certificate.
     """
+    occupied = held.occupied
     for one in held.archived:
-        if one.certificate is None or lineage.server or one.directory in held.directories:
+        if one.certificate is None or lineage.server or one.directory in occupied:
             continue
         bad = held.memory.is_out(one.certificate)
         foreign = held.memory.issued.get(one.certificate.fingerprint) != directory_url
@@ -62,20 +72,28 @@ def returning(lineage: Lineage, held: Held, directory_url: str, now: datetime) -
 def matches(
     wanted: Iterable[WantedCertificate], lineages: Iterable[HeldLineage]
 ) -> Iterator[tuple[WantedCertificate, HeldLineage]]:
-    """Each wanted certificate and the lineage that continues in it: the hostname's, else the one that shares most names."""
+    """Each wanted certificate and the lineage that continues in it.
+
+    The hostname's, or the one that its names were left in, else the one that shares most names.
+    """
     by_directory = {lineage.directory: lineage for lineage in lineages if lineage.ours}
+    wanted = tuple(wanted)
+    settled: dict[str, WantedCertificate] = {}
+    for one in wanted:
+        home = one.names[0].directory if one.server else one.continues
+        if home in by_directory:
+            settled.setdefault(home, one)
+    taken = set(settled)
+    settled_ones = set(settled.values())
+    yield from ((one, by_directory[home]) for home, one in settled.items())
     by_name: dict[Name, list[str]] = {}
     for lineage in by_directory.values():
         for name in lineage.certificate.names if lineage.certificate else ():
             by_name.setdefault(name, []).append(lineage.directory)
-    taken: set[str] = set()
-    for one in wanted:
-        if one.server:
-            best = one.names[0].directory
-        else:
-            shared = Counter(d for name in one.names for d in by_name.get(name, ()) if d not in taken)
-            own = next((name.directory for name in one.names if name.directory in by_directory), "")
-            best = max(shared, key=lambda d: (shared[d], d == own, d), default=own)
+    for one in (one for one in wanted if not one.server and one not in settled_ones):
+        shared = Counter(d for name in one.names for d in by_name.get(name, ()) if d not in taken)
+        own = next((name.directory for name in one.names if name.directory in by_directory), "")
+        best = max(shared, key=lambda d: (shared[d], d == own, d), default=own)
         if best in by_directory and best not in taken:
             taken.add(best)
             yield one, by_directory[best]

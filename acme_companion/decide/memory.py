@@ -170,9 +170,9 @@ class Held:
     ephemeral: str = ""
 
     @property
-    def directories(self) -> frozenset[str]:
-        """Every directory that holds a certificate, ours or not."""
-        return frozenset(lineage.directory for lineage in self.lineages)
+    def occupied(self) -> Mapping[str, bool]:
+        """Every directory that holds a certificate, and whether that is ours."""
+        return {lineage.directory: lineage.ours for lineage in self.lineages}
 
 
 FORGOTTEN_AFTER = timedelta(days=30)

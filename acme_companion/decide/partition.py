@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -15,12 +16,24 @@ MOST_CHARACTERS = 10_000
 MaxCumulativeIdentifierLength); a hundred usual names have 3,000."""
 
 
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The names of one certificate that there is, and the directory of its lineage."""
+
+    directory: str
+    names: frozenset[Name] = frozenset()
+
+
 @dataclass(slots=True)
 class Share:
-    """The names of one certificate. Those that are not `usable` are in it only to be told about: they are never ordered."""
+    """The names of one certificate. Those that are not `usable` are in it only to be told about: they are never ordered.
+
+    `home`: the directory of the lineage that it continues, empty for a new one.
+    """
 
     most: int
     usable: Collection[Name] | None
+    home: str = ""
     names: list[Name] = field(default_factory=list)
     stars: list[Name] = field(default_factory=list)
     counted: int = 0
@@ -60,8 +73,8 @@ class Room:
     most: int
     usable: Collection[Name] | None = None
 
-    def share(self, names: Iterable[Name] = ()) -> Share:
-        made = Share(self.most, self.usable)
+    def share(self, names: Iterable[Name] = (), home: str = "") -> Share:
+        made = Share(self.most, self.usable, home)
         made.take(names)
         return made
 
@@ -74,18 +87,21 @@ def spread(
     favoured: Sequence[Name],
     units: Sequence[Sequence[Name]],
     room: Room,
-    homes: Sequence[Collection[Name]],
+    homes: Sequence[Home],
 ) -> list[Share]:
-    """Shares for all names; the first one begins with `first`.
+    """Shares for all names; the first one begins with `first`, and has the first home.
 
-    Each of `units` stays together. `homes`: the names of the certificates that there are, the first share's own first.
-    What stands in one of them stays there; what is new, or does not fit any more, goes where room is left, and last into a
-    new share. So no certificate changes for what happens to another's names. The names of `favoured` go into the first
-    share when it has room.
+    Each of `units` stays together. What stands in one of `homes` stays there; what is new, or does not fit any more, goes
+    where room is left, and last into a new share. So no certificate changes for what happens to another's names. The names
+    of `favoured` go into the first share when it has room.
+
+    Asked again about what it answered, it answers the same, though a certificate may have more names than were its share.
     """
     shares = [room.share(first), *(room.share() for _ in homes[1:])]
+    for share, home in zip(shares, homes, strict=False):
+        share.home = home.directory
     parts = [part for unit in units for part in _parts(unit, room)]
-    settled = [(name,) for name in favoured if homes and name in homes[0]]
+    settled = [(name,) for name in favoured if homes and name in homes[0].names]
     new = [(name,) for name in favoured if (name,) not in settled]
     homeless = _placed(settled, shares[:1], room)
     homeless += _placed_at_home(parts, shares, homes, room)
@@ -109,31 +125,30 @@ def _parts(unit: Sequence[Name], room: Room) -> Iterator[Sequence[Name]]:
 
 
 def _placed_at_home(
-    units: Sequence[Sequence[Name]], shares: Sequence[Share], homes: Sequence[Collection[Name]], room: Room
+    units: Sequence[Sequence[Name]], shares: Sequence[Share], homes: Sequence[Home], room: Room
 ) -> list[Sequence[Name]]:
-    """Put each unit where most of its names are certified already; what is left to place afterwards, in order."""
+    """Put each unit where it is certified already; what is left to place afterwards, in order.
+
+    First those that stand somewhere as a whole, in an order that depends on nothing but their names: whoever needs more
+    room than it had must not drive out its neighbours.
+    """
     by_name: dict[Name, list[int]] = {}
     for number, home in enumerate(homes):
-        for name in home:
+        for name in home.names:
             by_name.setdefault(name, []).append(number)
-    left: set[int] = set()
-    at_home: list[tuple[bool, int, int]] = []
+    growing, left = [], set(range(len(units)))
     for index, unit in enumerate(units):
-        found = [number for name in unit for number in by_name.get(name, ())]
-        if found:
-            number = max(sorted(set(found)), key=found.count)
-            at_home.append((_grows(unit, homes[number]), index, number))
-        else:
-            left.add(index)
-    for _, index, number in sorted(at_home):
-        if _placed([units[index]], shares[number : number + 1], room):
-            left.add(index)
+        usable = room.usable_of(unit)
+        found = Counter(number for name in usable for number in by_name.get(name, ()))
+        whole = [shares[number] for number, count in sorted(found.items()) if count == len(usable)]
+        if whole and not _placed([unit], whole, room):
+            left.remove(index)
+        elif found:
+            growing.append((index, max(sorted(found), key=found.__getitem__)))
+    for index, number in growing:
+        if not _placed([units[index]], shares[number : number + 1], room):
+            left.remove(index)
     return [units[index] for index in sorted(left)]
-
-
-def _grows(unit: Sequence[Name], home: Collection[Name]) -> bool:
-    """Who needs more room than it had is placed last: it must not drive out its neighbours."""
-    return any(name not in home for name in unit)
 
 
 def _placed(units: Iterable[Sequence[Name]], shares: Sequence[Share], room: Room) -> list[Sequence[Name]]:

@@ -69,7 +69,7 @@ def make_plan(
         alarm = lost or (held.server is not None and ends_soon(held.server, now))
         return Plan((Skip(reason, alarm=alarm),))
     chooser = Chooser(settings, held, now, force=force)
-    planner = _Planner(settings, chooser, verdicts, held, held.directories, now, force)
+    planner = _Planner(settings, chooser, verdicts, held, held.occupied, now, force)
     wanted = with_names_in_transit(wanted, held, now)
     matched = dict(matches(wanted.certificates, held.lineages))
     steps: list[Step] = [planner.step(one, matched.get(one)) for one in wanted.certificates]
@@ -110,7 +110,7 @@ class _Planner:
     chooser: Chooser
     verdicts: Mapping[Name, Verdict]
     held: Held
-    occupied: frozenset[str]
+    occupied: Mapping[str, bool]
     now: datetime
     force: bool
 

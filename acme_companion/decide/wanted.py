@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from acme_companion.decide.facts import MailDomains, Refusal
 from acme_companion.decide.names import Name, NameRefused
-from acme_companion.decide.partition import Room, Share, spread
+from acme_companion.decide.partition import Home, Room, Share, spread
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -23,10 +23,14 @@ _BARELY = 0.75
 
 @dataclass(frozen=True, slots=True)
 class WantedCertificate:
-    """One certificate that should exist. The server certificate begins with the hostname; the names after the first are sorted."""
+    """One certificate that should exist. The server certificate begins with the hostname; the names after the first are sorted.
+
+    `continues`: the directory of the lineage that its names stand in; empty: where most of them do, if anywhere.
+    """
 
     names: tuple[Name, ...]
     server: bool = False
+    continues: str = ""
 
     @property
     def required(self) -> tuple[Name, ...]:
@@ -62,7 +66,7 @@ def possible_names(
         return (naming.hostname,)
     prefixed = (name for _, names in _names_by_domain(naming, domains, []) for name in names)
     stars = [name for name in naming.additional if name.is_wildcard]
-    server = _homes(naming.hostname, lineages)[0] if stars else ()
+    server = _homes(naming.hostname, lineages)[0].names if stars else ()
     covered = sorted(name for name in server if any(star.covers(name) for star in stars))
     return tuple(dict.fromkeys((naming.hostname, *sorted(naming.additional), *prefixed, *covered)))
 
@@ -96,9 +100,13 @@ def wanted_certificates(
     first = (naming.hostname,)
     warnings: tuple[str, ...] = ()
     if naming.sni:
-        shares = spread(first, additional, (), room, homes)
+        of_domains: list[Share] = []
         for unit in units:
-            shares += _of_one_domain(unit, room, homes)
+            of_domains += _of_one_domain(unit, room, _others_with(unit, homes[1:], of_domains))
+        shares = spread(
+            first, additional, (), room, [homes[0], *_others_with(additional, homes[1:], of_domains)]
+        )
+        shares += of_domains
     else:
         together = room.share(first)
         everything = [(name,) for name in additional] + units
@@ -113,7 +121,7 @@ def wanted_certificates(
     certificates = tuple(
         WantedCertificate((*first, *sorted(share.names[1:])), server=True)
         if number == 0
-        else WantedCertificate(tuple(sorted(share.names)))
+        else WantedCertificate(tuple(sorted(share.names)), continues=share.home)
         for number, share in enumerate(shares)
     )
     return Wanted(certificates, tuple(refused), warnings, max(naming.most_names - shares[0].counted, 0))
@@ -137,7 +145,7 @@ def keep_held(wanted: Wanted, lineages: Iterable[HeldLineage]) -> Wanted:
             room -= len(staying)
             missing = tuple(name for name in missing if name not in staying)
         if missing:
-            others.append(WantedCertificate(missing))
+            others.append(WantedCertificate(missing, continues=lineage.directory))
     return replace(wanted, certificates=(server, *others), room=max(room, 0))
 
 
@@ -214,20 +222,30 @@ def _beside(names: Iterable[Name], others: Iterable[Name]) -> tuple[Name, ...]:
     )
 
 
-def _homes(hostname: Name, lineages: Iterable[HeldLineage]) -> list[frozenset[Name]]:
+def _homes(hostname: Name, lineages: Iterable[HeldLineage]) -> list[Home]:
     """What stands together now, the server certificate first."""
     ours = {
         one.directory: frozenset(one.certificate.names) for one in lineages if one.ours and one.certificate
     }
-    server = ours.pop(hostname.directory, frozenset())
-    return [server, *(ours[directory] for directory in sorted(ours))]
+    server = Home(hostname.directory, ours.pop(hostname.directory, frozenset()))
+    return [server, *(Home(directory, ours[directory]) for directory in sorted(ours))]
 
 
-def _of_one_domain(unit: Sequence[Name], room: Room, homes: Sequence[frozenset[Name]]) -> list[Share]:
+def _others_with(names: Collection[Name], homes: Iterable[Home], shares: Iterable[Share]) -> list[Home]:
+    """Those of `homes` that have some of `names`, and that none of `shares` has."""
+    taken = {share.home for share in shares}
+    return [home for home in homes if home.directory not in taken and not home.names.isdisjoint(names)]
+
+
+def _of_one_domain(unit: Sequence[Name], room: Room, homes: Sequence[Home]) -> list[Share]:
     """The certificate of one mail domain, or several of them if its names do not fit into one."""
     if room.share().fits(unit):
-        return [room.share(unit)]
-    return [share for share in spread((), (), (unit,), room, homes[1:]) if share.names]
+        # Its own directory is as good a guess as any where two have the same names.
+        own = {name.directory for name in unit}
+        common = {home.directory: len(home.names.intersection(unit)) for home in homes}
+        home = max(common, key=lambda one: (common[one], one in own, one), default="")
+        return [room.share(unit, home)]
+    return [share for share in spread((), (), (unit,), room, homes) if share.names]
 
 
 def _all_fit(share: Share, units: Iterable[Sequence[Name]]) -> bool:
@@ -238,12 +256,13 @@ def _all_fit(share: Share, units: Iterable[Sequence[Name]]) -> bool:
     return True
 
 
-def _is_split(together: Share, homes: Sequence[frozenset[Name]], most: int) -> bool:
+def _is_split(together: Share, homes: Sequence[Home], most: int) -> bool:
     """Whether names that all fit into one certificate again had better stay in several: they fit barely.
 
     Else a domain that comes and goes would move others to and fro. A server certificate that holds few names is not what
     is left of such a split, but of ENABLE_SSL_SNI=y.
     """
     wanted = frozenset(together.names)
-    elsewhere = any(home & wanted - homes[0] for home in homes[1:])
-    return elsewhere and 2 * len(homes[0] & wanted) > most and together.counted > _BARELY * most
+    server, *others = (home.names for home in homes)
+    elsewhere = any(names & wanted - server for names in others)
+    return elsewhere and 2 * len(server & wanted) > most and together.counted > _BARELY * most

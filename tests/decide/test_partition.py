@@ -32,7 +32,7 @@ def issued(wanted: Wanted, held: tuple[HeldLineage, ...] = ()) -> tuple[tuple[He
         before = continued.get(one)
         if before and before.certificate and set(one.names) <= set(before.certificate.names):
             continue
-        made = lineage_of(one.names, one, before, by_directory)
+        made = lineage_of(one.names, one, before, dict.fromkeys(by_directory, True))
         text = " ".join(name.text for name in made.names)
         by_directory[made.directory] = HeldLineage(made.directory, certificate(text))
         count += 1
