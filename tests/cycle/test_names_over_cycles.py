@@ -127,6 +127,27 @@ async def test_an_address_in_the_certificate(stack: Stack):
     assert steps(await stack.cycle(ADDITIONAL_SAN=LOOPBACK)) == [("Keep", stack.host)]
 
 
+async def test_names_that_move_between_certificates(stack: Stack):
+    """A name whose directory another certificate of ours has goes on in a numbered one, at once, and everything rests then."""
+    b, x, y, z = (f"{one}.{stack.base}" for one in "bxyz")
+    stack.environment |= {"ADDITIONAL_SAN": f"{x},{y},{z}", "MAX_NAMES_PER_CERTIFICATE": "2"}
+    await stack.cycle()
+    assert (stack.names(), stack.names(y)) == ({stack.host, x}, {y, z})
+
+    stack.environment["ADDITIONAL_SAN"] = f"{b},{x},{y}"
+    await stack.cycle()
+    assert stack.names(y) == {b, y}
+
+    stack.environment["MAX_NAMES_PER_CERTIFICATE"] = "1"
+    report = await stack.cycle()
+    assert steps(report) == [("Keep", stack.host), ("Keep", y), ("Issue", x), ("Issue", f"{y}_2")]
+    assert stack.names(f"{y}_2") == {y}
+
+    report = await stack.cycle()
+    assert steps(report) == [("Keep", stack.host), ("Keep", x), ("Keep", y), ("Keep", f"{y}_2")]
+    assert stack.unfinished() == []
+
+
 async def test_a_profile_that_is_gone(stack: Stack):
     """FAULTS A26: nothing is ordered, and the plan says what the CA offers."""
     stack.environment["ACME_PROFILE"] = "tlsclient"
