@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 CONNECTIONS = 10
 TIME_LIMIT = 30.0  # seconds for one request, whatever the other side does
 MOST_BYTES = 1024 * 1024
-NONCE_TRIES = 100  # of a CA that rejects nine in ten, one request in 40,000 fails
+NONCE_TRIES = 140  # of a CA that rejects nine in ten, one request in two million fails
 TRIES = 5
 FIRST_PAUSE = 0.25  # seconds, doubled with every try
 LONGEST_PAUSE = 20.0  # seconds: a CA that names a later time is left for the next cycle
