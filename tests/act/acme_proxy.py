@@ -45,6 +45,8 @@ class Seen:
 class AcmeProxy:
     """Give the client this `directory_url`. `requests` has everything it asked; `latency` in seconds per answer.
 
+    `authorizations` are the paths of those that the CA named through any proxy, as many tests ask for the same name.
+
     Two whims of Pebble 2.10 would make tests fail now and then. It reuses one authorization in a hundred when it is told
     to reuse none: such a request does not count, it is answered as if its nonce were bad, and the client asks again. And
     it cannot find a predecessor whose serial number has a zero byte in front and the top bit of the next one set, as one
@@ -58,7 +60,7 @@ class AcmeProxy:
     latency: float = 0.0
     requests: list[Seen] = field(default_factory=list)
     reuses_authorizations: bool = False
-    _authorizations: set[str] = field(default_factory=set)
+    authorizations: set[str] = field(default_factory=set)
     _second_halves: list[Any] = field(default_factory=list)
     _faults: list[tuple[str, list[Fault]]] = field(default_factory=list)
 
@@ -90,9 +92,10 @@ class AcmeProxy:
                 {key: value for key, value in seen.payload.items() if key != "replaces"}
             )
             return problem(409, "alreadyReplaced", "Pebble does not find the predecessor")
-        found = set(json.loads(content).get("authorizations", ())) if status == 201 else set()
-        reused = bool(found & self._authorizations) and not self.reuses_authorizations
-        self._authorizations |= found
+        urls = json.loads(content).get("authorizations", ()) if status == 201 else ()
+        found = {URL(url).path for url in urls}
+        reused = bool(found & self.authorizations) and not self.reuses_authorizations
+        self.authorizations |= found
         if not reused:
             return None
         self.requests[:] = [one for one in self.requests if one is not seen]
@@ -196,6 +199,7 @@ async def acme_proxy(pebble: Pebble, *, trusted: bool = True) -> AsyncIterator[A
             bundle,
             pebble.http_port,
             reuses_authorizations=pebble.reuses_authorizations,
+            authorizations=pebble.authorizations,
         )
         origin = URL(pebble.directory_url).origin()
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=100, ssl=upstream)) as session:

@@ -120,8 +120,9 @@ async def session_with(
 ) -> AsyncIterator[Session]:
     """A session with a CA whose challenges we serve ourselves unless told otherwise; `changes` are `Ca` fields."""
     clock = clock or RealClock()
+    # Pebble itself can stop for good when more orders are placed at the same moment.
     ca = replace(
-        Ca(pebble.directory_url, ca_bundle=str(pebble.ca_bundle), timeout=30.0, orders_at_once=2), **changes
+        Ca(pebble.directory_url, ca_bundle=str(pebble.ca_bundle), timeout=30.0, orders_at_once=1), **changes
     )
     async with AsyncExitStack() as stack:
         if solving is None:

@@ -62,6 +62,7 @@ class Pebble:
         self.http_port = http_port or free_port()
         self.tls_port = tls_port or free_port()
         self.reuses_authorizations = authz_reuse > 0
+        self.authorizations: set[str] = set()  # their paths, as far as somebody listens in
         self._arguments = ["-strict" if strict else "-strict=false"]
         if dns_server:
             self._arguments += ["-dnsserver", dns_server]
