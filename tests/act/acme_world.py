@@ -16,10 +16,11 @@ from acme_companion.act.acme.authority import Session, open_authority
 from acme_companion.act.challenges.http01 import Http01Solver, responding
 from acme_companion.decide.memory import Authority
 from acme_companion.decide.names import Name
+from acme_companion.decide.pair import certificate_of, leaf_of
 from acme_companion.decide.settings import Ca, ChallengeType, Http01, Http01Mode
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from acme_companion.ports import Issued, Solver, Solving
     from tests.act.acme_proxy import AcmeProxy
@@ -137,3 +138,11 @@ async def issue(proxy: Pebble | AcmeProxy, *texts: str, **settings: Any) -> Issu
     """One certificate from a session of its own; `settings` as in `session_with`."""
     async with session_with(proxy, **settings) as session:
         return await session.issue(names(*texts or ("fault.example.org",)), (), CERTIFICATE_KEY, "")
+
+
+async def predecessor(order: Callable[[], Awaitable[Issued]]) -> str:
+    """The renewal id of a certificate that Pebble finds again; one in 256 it does not, see `AcmeProxy`."""
+    while True:
+        leaf = leaf_of((await order()).chain_pem)
+        if leaf.serial_number.bit_length() != 56:
+            return certificate_of(leaf).renewal_id

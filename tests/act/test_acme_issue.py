@@ -16,7 +16,7 @@ from acme_companion.decide.names import Name
 from acme_companion.decide.pair import Pair, leaf_of
 from acme_companion.decide.settings import Http01
 from acme_companion.problems import NameRefusals, Refused
-from tests.act.acme_world import CERTIFICATE_KEY, names, session_with, some_names
+from tests.act.acme_world import CERTIFICATE_KEY, names, predecessor, session_with, some_names
 from tests.bed.pebble import Pebble
 from tests.bed.process import LOOPBACK
 
@@ -148,13 +148,13 @@ async def test_renewal_says_what_it_replaces(proxy: AcmeProxy) -> None:
     """RFC 9773 section 5; when the predecessor was replaced already, the same order goes without saying so."""
     wanted = names("renewed.example.org")
     async with session_with(proxy) as session:
-        first = await session.issue(wanted, (), CERTIFICATE_KEY, "")
-        before = Pair(CERTIFICATE_KEY, first.chain_pem).certificate().renewal_id
+        before = await predecessor(lambda: session.issue(wanted, (), CERTIFICATE_KEY, ""))
+        proxy.requests.clear()
         await session.issue(wanted, (), CERTIFICATE_KEY, before)
         await session.issue(wanted, (), CERTIFICATE_KEY, before)
 
     sent = [payload.get("replaces") for payload in proxy.asked("/order-plz")]
-    assert sent == [None, before, before, None]
+    assert sent == [before, before, None]
 
 
 @pytest.mark.parametrize("profile", [None, "default"])

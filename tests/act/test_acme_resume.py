@@ -16,7 +16,7 @@ from acme_companion.decide.pair import Pair
 from acme_companion.decide.settings import Http01, Http01Mode
 from acme_companion.problems import Damaged, NameRefusals, NotOrdered, NotYet
 from tests.act.acme_proxy import answer, as_is, changed, problem, status_becomes, with_body
-from tests.act.acme_world import CERTIFICATE_KEY, HeardLog, OneSolver, RealClock, StepClock
+from tests.act.acme_world import CERTIFICATE_KEY, HeardLog, OneSolver, RealClock, StepClock, predecessor
 from tests.act.order_book import Book, Stays, issue
 
 if TYPE_CHECKING:
@@ -96,12 +96,12 @@ async def test_stopped_at_each_request(proxy: AcmeProxy, before: bool) -> None:
 async def test_predecessor_is_written_down(proxy: AcmeProxy, taken: bool) -> None:
     """STANDARDS B-2: no later answer of the CA says whether the order replaces a certificate, so we remember it."""
     book, text = Book(), f"heir-{taken}.example.org".lower()
-    first = Pair(CERTIFICATE_KEY, (await issue(proxy, Book(), text)).chain_pem).certificate()
+    first = await predecessor(lambda: issue(proxy, Book(), text))
     if not taken:
         proxy.on(ORDERS, problem(409, "alreadyReplaced"))
-    await issue(proxy, book, text, replaces=first.renewal_id)
+    await issue(proxy, book, text, replaces=first)
 
-    assert book.orders[text].replaces == (first.renewal_id if taken else "")
+    assert book.orders[text].replaces == (first if taken else "")
 
 
 async def test_order_that_takes_longer_than_our_patience(proxy: AcmeProxy) -> None:
