@@ -69,9 +69,8 @@ class Prober:
         the caller limits the whole. Never raises.
         """
         failures = []
-        for address in [
-            part[0] for part in (found.ipv6, found.ipv4) if not isinstance(part, Unanswered) and part
-        ]:
+        families: tuple[tuple[Address, ...], ...] = (_known(found.ipv6), _known(found.ipv4))
+        for address in map(self._one_of, filter(None, families)):
             try:
                 return await self._visit(name, address, found)
             except _WrongError as problem:
@@ -81,6 +80,11 @@ class Prober:
             except _SilentError as problem:
                 return Unanswered(str(problem))
         return Unanswered("; ".join(failures)) if failures else None
+
+    def _one_of(self, several: tuple[Address, ...]) -> Address:
+        """Ours, whichever DNS tells first: another one says nothing of this host, and may be a stranger's."""
+        ours = (self._own.ipv4, self._own.ipv6)
+        return next((address for address in several if address in ours), several[0])
 
     async def _visit(self, name: Name, first: Address, found: Addresses) -> ProbeReached:
         """Fetch the file by one address, over all redirects; raises this module's errors."""

@@ -1,4 +1,4 @@
-"""Verdicts on names that are validated through DNS, and on names that are addresses."""
+"""Verdicts on names that are validated through DNS, on names that are addresses, and on names with addresses elsewhere, too."""
 
 import pytest
 
@@ -91,3 +91,14 @@ def test_a_name_that_is_an_address(address, probe, own, checks, verdict) -> None
     name = Name.parse_address(address)
 
     assert judge(NameFacts(name, at(address), CaaLook(), probe), own, checks, LE) == verdict
+
+
+def test_ours_beside_a_private_one() -> None:
+    """That is no split horizon: this resolver sees what a CA sees, which takes the public one (FAULTS D06, D07)."""
+    verdict = judge(seen(at("10.0.0.5", "1.2.3.4")), OWN, CHECKS, LE)
+
+    assert verdict == Verdict(
+        READY,
+        f"{NO_CAA}; A 1.2.3.4 is ours, but a CA takes any of them and may fail at 10.0.0.5: remove what does not lead to this "
+        f"host; {BACK}",
+    )

@@ -114,6 +114,19 @@ async def test_ipv4_when_ipv6_cannot_be_dialled(dns: ChallengeTestServer) -> Non
     )
 
 
+@pytest.mark.parametrize("order", [1, -1])
+async def test_one_of_several_is_ours(dns: ChallengeTestServer, order: int) -> None:
+    """Whichever DNS tells first, the file is fetched from ours, and nothing is sent to the others."""
+    several = (IPv4Address(LOOPBACK), IPv4Address("127.0.0.2"))[::order]
+    own = OwnAddresses(IPv4Address(LOOPBACK))
+    async with (
+        serving(OURS) as (port, _),
+        serving(Answer("other"), host="127.0.0.2", port=port) as (_, asked),
+    ):
+        assert await probe(dns, port, Addresses(several), own) == ProbeReached(LOOPBACK)
+    assert asked == []
+
+
 @pytest.mark.parametrize(
     ("answer", "said"),
     [

@@ -79,6 +79,12 @@ def _compared(
     elsewhere = [address for address in found if address != ours]
     if not elsewhere:
         return ready(f"{record} {_listed(found)} is ours")
+    certain = None if ours in own.remembered else ours
+    if certain in found:
+        return ready(
+            f"{record} {certain} is ours, but a CA takes any of them and may fail at {_listed(elsewhere)}: remove what does not "
+            "lead to this host"
+        )
     public = [address for address in elsewhere if address.is_global]
     if not public:
         return unknown(
@@ -86,14 +92,9 @@ def _compared(
             f"an answer where {facts.name} is the hostname or alias of a container): set RESOLVERS to a public or validating "
             "resolver, or set SKIP_IP_CHECK=y"
         )
-    if ours is None or ours in own.remembered:
+    if certain is None:
         return _proved(facts, record, found, own)
-    if ours in found:
-        return ready(
-            f"{record} {ours} is ours, but a CA takes any of them and may fail at {_listed(elsewhere)}: remove what does not "
-            "lead to this host"
-        )
-    return _elsewhere(facts, record, public[0], ours, removable=record == "AAAA" or len(found) > 1)
+    return _elsewhere(facts, record, public[0], certain, removable=record == "AAAA" or len(found) > 1)
 
 
 def _ipv4_beside(ipv4: tuple[IPv4Address, ...] | Unanswered, own: OwnAddresses, checks: Checks) -> str:
