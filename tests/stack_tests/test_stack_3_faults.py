@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +14,8 @@ from tests.bed.mailcow_stack import HOST, LIMIT, SERVICE, alarms
 from tests.bed.process import wait_until
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.bed.mailcow_stack import MailcowStack
 
 pytestmark = pytest.mark.docker
@@ -28,6 +31,25 @@ def another_key() -> bytes:
     )
 
 
+@contextmanager
+def without_answer(mailcow: MailcowStack, way: str, names: tuple[str, ...]) -> Iterator[None]:
+    """The name server has a fault, or the resolver itself says nothing, or that there is no such name."""
+    dns, control = mailcow.dns(), ("unbound-mailcow", "unbound-control")
+    for name in names:
+        if way == "servfail":
+            dns.set_servfail(name)
+        else:
+            mailcow.exec(*control, "local_zone", f"{name}.", way)
+    try:
+        yield
+    finally:
+        for name in names:
+            if way == "servfail":
+                dns.clear_servfail(name)
+            else:
+                mailcow.exec(*control, "local_zone_remove", f"{name}.")
+
+
 @pytest.mark.parametrize(
     "names",
     [
@@ -36,33 +58,20 @@ def another_key() -> bytes:
     ],
 )
 def test_a_lookup_that_fails(mailcow: MailcowStack, names: tuple[str, ...]) -> None:
-    """For a moment the resolver has no answer: both certificates stay, the CA is asked for nothing, nobody is restarted."""
+    """In whatever way it fails: both certificates stay, the CA is asked for nothing, nobody is restarted."""
     mailcow.begin("one.example", **SNI)
-    before = (
-        mailcow.directories(),
-        mailcow.on_disk(),
-        mailcow.on_disk(ONE),
-        mailcow.orders(),
-        mailcow.actions(),
-    )
-    dns = mailcow.dns()
-    for name in names:
-        dns.set_servfail(name)
-    try:
-        log = mailcow.look_again()
-    finally:
-        for name in names:
-            dns.clear_servfail(name)
 
-    assert log.count(": kept, valid until") == 2
-    after = (
-        mailcow.directories(),
-        mailcow.on_disk(),
-        mailcow.on_disk(ONE),
-        mailcow.orders(),
-        mailcow.actions(),
-    )
-    assert after == before
+    def seen() -> tuple[object, ...]:
+        pairs = mailcow.directories(), mailcow.on_disk(), mailcow.on_disk(ONE)
+        return (*pairs, mailcow.orders(), mailcow.actions())
+
+    before = seen()
+    for way in ("servfail", "deny", "always_nxdomain"):
+        with without_answer(mailcow, way, names):
+            log = mailcow.look_again()
+
+        assert log.count(": kept, valid until") == 2, log
+        assert (way, seen()) == (way, before)
 
 
 def test_a_stack_that_is_late(mailcow: MailcowStack) -> None:

@@ -56,23 +56,31 @@ def test_a_wildcard(mailcow: MailcowStack, credentials: str) -> None:
 
 
 def test_everything_by_dns(mailcow: MailcowStack, credentials: str) -> None:
-    """Mailcow's own switch: all names through DNS, nothing over HTTP, with the same key."""
+    """Mailcow's own switch: all names through DNS, nothing over HTTP, with the same key and so its type.
+
+    A wildcard takes the names below its domain out, and those of a domain that only begins like it stay.
+    """
     mailcow.begin("one.example")
     key, old, asked = mailcow.key(), mailcow.on_disk(), challenges_over_http(mailcow)
-    zones = ("example.org", "one.example")
+    zones = ("example.org", "one.example", "example.com", "example.co")
     for zone in zones:
         mailcow.exec("unbound-mailcow", "unbound-control", "forward_add", f"{zone}.", mailcow.address("bind"))
     try:
         by_dns = {"ACME_DNS_CHALLENGE": "y", "ACME_DNS_PROVIDER": "dns_nsupdate"}
-        log = mailcow.cycle(**by_dns, ADDITIONAL_SAN="webmail.example.org")
+        names = "webmail.example.org,*.example.com,imap.example.com,mail.example.co"
+        log = mailcow.cycle(**by_dns, ADDITIONAL_SAN=names)
     finally:
         for zone in zones:
             mailcow.exec("unbound-mailcow", "unbound-control", "forward_remove", f"{zone}.")
 
     assert mailcow.on_disk() != old, log
     assert (mailcow.key(), challenges_over_http(mailcow)) == (key, asked)
-    assert {*NAMES.split(), "webmail.example.org"} <= set(mailcow.directories()[HOST].split())
+    wanted = {"webmail.example.org", "*.example.com", "mail.example.co"}
+    found = set(mailcow.directories()[HOST].split())
+    # The test before may have left its own.
+    assert found - {"*.dynamic.example", ".dynamic.example"} == {*NAMES.split(), *wanted, ".example.com"}
     assert mailcow.served_for("webmail.example.org") == {mailcow.on_disk()}
-    assert (left_in(mailcow, HOST), left_in(mailcow, "webmail.example.org")) == ("", "")
+    assert mailcow.served_for("mail.example.co") == mailcow.served_for("a.example.com") == {mailcow.on_disk()}
+    assert [left_in(mailcow, zone) for zone in (HOST, "webmail.example.org", "mail.example.co")] == [""] * 3
     assert alarms(log) == []
     assert SECRET not in mailcow.logs(SERVICE)

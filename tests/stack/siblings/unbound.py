@@ -7,7 +7,7 @@ from pathlib import Path
 
 from .volume import become
 
-# Nothing is cached: a test that changes a record wants it seen. Zones can be sent elsewhere while it runs:
+# Nothing is cached or shuffled: a test that changes a record wants it seen. Zones can be sent elsewhere while it runs:
 # unbound-control forward_add example.org. ADDRESS
 CONFIGURATION = """\
 server:
@@ -25,6 +25,7 @@ server:
     cache-max-negative-ttl: 0
     harden-below-nxdomain: no
     qname-minimisation: no
+    rrset-roundrobin: no
     infra-host-ttl: 1
     infra-keep-probing: yes
 remote-control:
