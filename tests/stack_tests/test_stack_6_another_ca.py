@@ -25,6 +25,7 @@ STRANGER = "2620:fe::fe"  # only an answer of DNS: nothing is sent there
 @pytest.fixture(scope="module")
 def another_ca(mailcow: MailcowStack) -> Iterator[dict[str, str]]:
     """The settings for it; afterwards the certificate is Pebble's again."""
+    mailcow.wait_healthy("caddy")
     mailcow.begin("one.example")
     yield CADDY
     renewed(mailcow)

@@ -1,6 +1,6 @@
-"""Another CA: Caddy's, whose serial numbers have 128 bits, and which tries one address of a name after the other, as Boulder does.
+"""Another CA: Caddy's, whose serial numbers have 128 bits, and which tries one address of a name after the other.
 
-/pebble/caddy.pem is what clients of its API must trust.
+Its certificates are good for twelve hours. /pebble/caddy.pem is what clients of its API must trust.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ ROOT = (
     *("-subj", "/CN=Test stack Caddy root", "-keyout", "/root/caddy.key", "-out", "/root/caddy.pem"),
     *("-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign"),
 )
-# Its intermediate certificate ends after a week, and what it issues must end before that.
 CONFIGURATION = """\
 {
     admin off
@@ -32,9 +31,7 @@ CONFIGURATION = """\
 }
 https://caddy {
     tls internal
-    acme_server {
-        lifetime 144h
-    }
+    acme_server
 }
 """
 
