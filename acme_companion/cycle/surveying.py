@@ -12,9 +12,10 @@ from acme_companion.cycle.advice import advised
 from acme_companion.cycle.waiting import Waiting
 from acme_companion.decide.accounts import pinned
 from acme_companion.decide.facts import MailDomains, OwnAddresses, ProbeImpossible, Unanswered
+from acme_companion.decide.forgetting import late_clock, without_the_past
 from acme_companion.decide.issuance_policy import hopeless, profile_refused
 from acme_companion.decide.lineages import remember_unwanted, unwanted
-from acme_companion.decide.memory import Authority, Memory, without_the_past
+from acme_companion.decide.memory import Authority, Memory
 from acme_companion.decide.plan import make_plan, reason_to_issue_nothing, remember_readiness
 from acme_companion.decide.reserve import due_to_read, remember_reserve, reserve_warnings
 from acme_companion.decide.shrinking import believed
@@ -61,6 +62,7 @@ async def survey(
     `patience`: how many seconds to wait for parts of the stack that are only starting.
     """
     held = world.store.read()
+    late = late_clock(held, world.clock.now())
     held = replace(held, memory=without_the_past(held, world.clock.now()))
     force = force or held.force_renew
     if reason_to_issue_nothing(settings, held):
@@ -97,7 +99,7 @@ async def survey(
     held = replace(held, memory=memory)
     plan = make_plan(settings, domains, wanted, verdicts, held, now, force=force)
     warnings = (
-        *filter(None, [profile_refused(settings.ca, authority)]),
+        *filter(None, [late, profile_refused(settings.ca, authority)]),
         *wanted.warnings,
         *shrunk.warnings,
         *(

@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-LONGEST_BACK = timedelta(days=7)
-"""No limit but that on failures in a row looks further back, and no CA asks for a longer wait."""
-LONGEST_ROW = timedelta(days=1152)
-IN_A_ROW = "row:"
-_FUTURE = timedelta(minutes=10)
+    from datetime import datetime, timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +40,15 @@ class Ledger:
     """What was asked of one CA. `full_at`: by bucket, when it is full again; a bucket that is not in it is full.
 
     `attempts`: by directory of the lineage. `closed_until`: the CA's own word that it serves nobody, or not us, before
-    then, with its sentence `closed_because`.
+    then, with its sentence `closed_because`. `noted`: when something was written down here last, which is when it was last
+    asked for anything.
     """
 
     full_at: Mapping[str, datetime] = field(default_factory=dict)
     attempts: Mapping[str, Attempt] = field(default_factory=dict)
     closed_until: datetime | None = None
     closed_because: str = ""
+    noted: datetime | None = None
 
     def ready_at(self, bucket: str, rate: Rate, now: datetime, keep: int = 0) -> datetime:
         """From when on one token can be taken such that `keep` remain; not after `now` when it can be taken at once."""
@@ -60,9 +56,9 @@ class Ledger:
         return full_at - rate.period + (1 + min(keep, rate.most - 1)) * rate.refill
 
     def spent(self, bucket: str, rate: Rate, now: datetime, tokens: int = 1) -> Ledger:
-        """After so many tokens more; a bucket holds a debt of its own size at most."""
+        """After so many tokens more; what a CA granted it still had, so that no bucket is ever emptier than empty."""
         full_at = max(self.full_at.get(bucket, now), now) + tokens * rate.refill
-        return replace(self, full_at={**self.full_at, bucket: min(full_at, now + 2 * rate.period)})
+        return replace(self, full_at={**self.full_at, bucket: min(full_at, now + rate.period)})
 
     def given_back(self, bucket: str, rate: Rate) -> Ledger:
         """After a token came back that was not used after all."""
@@ -82,22 +78,3 @@ class Ledger:
         return replace(
             self, full_at={key: value for key, value in self.full_at.items() if key not in buckets}
         )
-
-
-def without_the_past(ledger: Ledger, now: datetime) -> Ledger:
-    """The ledger without what no limit looks back to, and without what only a clock that was ahead can have noted."""
-    closed = ledger.closed_until if ledger.closed_until and ledger.closed_until > now else None
-    return Ledger(
-        full_at={
-            bucket: min(moment, now + (LONGEST_ROW if bucket.startswith(IN_A_ROW) else 2 * LONGEST_BACK))
-            for bucket, moment in ledger.full_at.items()
-            if moment > now
-        },
-        attempts={
-            directory: one
-            for directory, one in ledger.attempts.items()
-            if now - LONGEST_BACK < one.at <= now + _FUTURE
-        },
-        closed_until=min(closed, now + LONGEST_BACK) if closed else None,
-        closed_because=ledger.closed_because if closed else "",
-    )

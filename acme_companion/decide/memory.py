@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from acme_companion.decide import ledger
+from acme_companion.decide.ledger import Ledger  # noqa: TC001 - the annotations say what a file of ours may hold
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -118,7 +118,7 @@ class Memory:
     missing_since: Mapping[str, datetime] = field(default_factory=dict)
     unknown_since: Mapping[str, datetime] = field(default_factory=dict)
     own_addresses: tuple[str, ...] = ()
-    ledgers: Mapping[str, ledger.Ledger] = field(default_factory=dict)
+    ledgers: Mapping[str, Ledger] = field(default_factory=dict)
     rehearsed: Mapping[str, datetime] = field(default_factory=dict)
     advice_failures: Mapping[str, Failures] = field(default_factory=dict)
     directories_read: Mapping[str, datetime] = field(default_factory=dict)
@@ -175,58 +175,5 @@ class Held:
         return {lineage.directory: lineage.ours for lineage in self.lineages}
 
 
-FORGOTTEN_AFTER = timedelta(days=30)
 FUTURE = timedelta(minutes=10)
 """What happened later than this from now was noted by a clock that was ahead: it must not bind us for a year."""
-MOST_REVOKED = 1000
-"""What was revoked may lie among generations for years, and must not be brought back from there."""
-ASK_AGAIN_WITHIN = timedelta(days=1)
-REHEARSED_FOR = timedelta(days=30)
-"""A rehearsal proves nothing for longer: DNS, the way to us and the account may have changed."""
-
-
-def without_the_past(held: Held, now: datetime) -> Memory:
-    """The memory without gone certificates, failures that nobody waits for any more, and times that a wrong clock noted.
-
-    It must not grow over the years. A certificate that comes back from a generation is known by its files.
-    """
-    memory = held.memory
-    known = (*held.lineages, *held.archived)
-    present = {lineage.certificate.fingerprint for lineage in known if lineage.certificate}
-    if held.server:
-        present.add(held.server.fingerprint)
-    windows = memory.windows.items()
-    return replace(
-        memory,
-        issued={print_: url for print_, url in memory.issued.items() if print_ in present},
-        revoked=memory.revoked[-MOST_REVOKED:],
-        lineage_failures=_recent(memory.lineage_failures, now),
-        name_failures=_recent(memory.name_failures, now),
-        not_ready_since=_past(memory.not_ready_since, now),
-        unwanted_since=_past(memory.unwanted_since, now),
-        missing_since=_past(memory.missing_since, now),
-        unknown_since=_past(memory.unknown_since, now),
-        ledgers={url: ledger.without_the_past(one, now) for url, one in memory.ledgers.items()},
-        rehearsed={
-            key: when for key, when in _past(memory.rehearsed, now).items() if now - when < REHEARSED_FOR
-        },
-        advice_failures={
-            key: one for key, one in _recent(memory.advice_failures, now).items() if key in present
-        },
-        directories_read=_past(memory.directories_read, now),
-        windows={
-            key: replace(one, ask_again=min(one.ask_again, now + ASK_AGAIN_WITHIN)) for key, one in windows
-        },
-    )
-
-
-def _recent(failures: Mapping[str, Failures], now: datetime) -> dict[str, Failures]:
-    return {
-        key: value
-        for key, value in failures.items()
-        if now - value.wait_until < FORGOTTEN_AFTER and value.last <= now + FUTURE
-    }
-
-
-def _past(moments: Mapping[str, datetime], now: datetime) -> dict[str, datetime]:
-    return {key: value for key, value in moments.items() if value <= now + FUTURE}

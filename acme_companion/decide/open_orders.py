@@ -20,6 +20,9 @@ MADE_WITHIN = timedelta(days=2)
 FETCHED_WITHIN = timedelta(days=1)
 """For so long at least a certificate that was delivered is fetched again; orders for those of six days expire in hours."""
 
+AHEAD = timedelta(days=1)
+"""So much more than its age does no harm to any of these."""
+
 
 @dataclass(frozen=True, slots=True)
 class OpenOrder:
@@ -91,6 +94,7 @@ def next_move(known: OpenOrder | None, wish: Wish, now: datetime) -> Place | Res
         (known.profile != wish.profile, f"it has the profile {known.profile or 'of the CA'}"),
         (names != set(known.identifiers), "it is for other names"),
         (is_over(known, now), "its time is over"),
+        (placed_ahead(known, now), "this host's clock was ahead when it was placed"),
     )
     because = next((text for holds, text in objections if holds), "")
     return Place(because) if because else Resume(known, left_out)
@@ -104,3 +108,11 @@ def is_over(order: OpenOrder, now: datetime) -> bool:
     return age >= (MADE_WITHIN if stuck else ORDER_LIFE) or (
         expired and (age >= FETCHED_WITHIN or not order.certificate)
     )
+
+
+def placed_ahead(order: OpenOrder, now: datetime) -> bool:
+    """Whether a clock that was ahead dated it: it would be waited for until that day comes.
+
+    Not `is_over`, by which it would be swept: it is the clock of now that may be wrong.
+    """
+    return order.placed > now + AHEAD

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from acme_companion.decide.memory import MOST_REVOKED, Held, Memory, without_the_past
+from acme_companion.decide.forgetting import MOST_REVOKED, without_the_past
+from acme_companion.decide.memory import Held, Memory
 from acme_companion.decide.pair import public_key_digest
 from tests.act.store_parts import (
     HOST,

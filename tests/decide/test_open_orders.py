@@ -37,6 +37,9 @@ OVER = "its time is over"
         pytest.param({"finalizing": True}, {}, {}, id="the CSR may have been sent"),
         pytest.param({"refused": {C.text: "no"}}, {"names": (A, B, C)}, {C: "no"}, id="less a refused name"),
         pytest.param({"refused": {C.text: "no"}}, {}, {}, id="whose refused name is not wanted now either"),
+        pytest.param(
+            {"placed": NOW + timedelta(hours=1)}, {}, {}, id="placed by a clock that was a little ahead"
+        ),
         pytest.param({"expires": None}, {}, {}, id="that expires nobody knows when, and is young"),
         pytest.param({**DELIVERED, "expires": NOW}, {}, {}, id="expired, but its certificate was delivered"),
     ],
@@ -85,6 +88,12 @@ def test_gone_on_with(order: dict[str, Any], wish: dict[str, Any], left_out: dic
             OVER,
             id="a certificate that could not be fetched for a week",
         ),
+        pytest.param(
+            {"placed": NOW + timedelta(days=365), "expires": NOW + timedelta(days=88), "finalizing": True},
+            {},
+            "this host's clock was ahead when it was placed",
+            id="placed by a clock that was a year ahead: it would be waited for until that year is over",
+        ),
     ],
 )
 def test_left_for_a_new_one(order: dict[str, Any], wish: dict[str, Any], because: str) -> None:
@@ -101,3 +110,4 @@ def test_over_for_whatever_is_wanted() -> None:
     """What nobody will ever go on with may be swept away."""
     assert not is_over(ORDER, NOW)
     assert is_over(ORDER, NOW + timedelta(hours=1))
+    assert not is_over(ORDER, NOW.replace(year=1970)), "a clock that is late, and may be right again soon"

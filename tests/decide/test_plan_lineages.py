@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from acme_companion.decide.facts import Unanswered
+from acme_companion.decide.forgetting import without_the_past
 from acme_companion.decide.lineages import remember_unwanted
-from acme_companion.decide.memory import Held, HeldLineage, Memory, RenewalWindow, without_the_past
+from acme_companion.decide.memory import Held, HeldLineage, Memory
 from acme_companion.decide.steps import DEPLOYMENT, Archive, Deploy, Hold, Issue, Keep, Lineage
 from tests.builders import (
     CA_URL,
@@ -216,21 +217,3 @@ def test_an_expired_certificate_secures_nothing():
     steps = plan(made, domains("here.tld"), verdicts(f"{HOST} imap.here.tld"), has)
 
     assert [type(step) for step in steps] == [Issue]
-
-
-def test_what_a_wrong_clock_noted_binds_nobody():
-    """The host booted a year ahead, everything failed, and the clock was put right: all of it is forgotten."""
-    ahead = NOW + 365 * DAY
-    failure = replace(failures(), last=ahead, wait_until=ahead + DAY)
-    window = RenewalWindow(NOW, ahead, NOW + DAY, ask_again=ahead)
-    memory = Memory(
-        lineage_failures={HOST: failure},
-        name_failures={HOST: failure},
-        not_ready_since={HOST: ahead},
-        unwanted_since={HOST: ahead},
-        windows={"leaf": window},
-    )
-
-    after = without_the_past(held(memory=memory), NOW)
-
-    assert after == Memory(windows={"leaf": replace(window, ask_again=NOW + DAY)})

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from acme_companion.decide.memory import Memory, without_the_past
+from acme_companion.decide.forgetting import without_the_past
+from acme_companion.decide.memory import Memory
 from acme_companion.decide.report import plan_lines, step_as_data
 from acme_companion.decide.steps import Issue, Lineage, Plan, Restore
 from tests.builders import (

@@ -10,10 +10,11 @@ from datetime import datetime, timedelta
 
 from acme_companion.decide.acme_problems import ProblemDocument
 from acme_companion.decide.facts import MailDomains
+from acme_companion.decide.forgetting import without_the_past
 from acme_companion.decide.known_cas import LETS_ENCRYPT
 from acme_companion.decide.limits.remembering import after_failure, after_issue, before_orders
 from acme_companion.decide.limits.table import LIMITS
-from acme_companion.decide.memory import Held, HeldLineage, Memory, without_the_past
+from acme_companion.decide.memory import Held, HeldLineage, Memory
 from acme_companion.decide.names import Name
 from acme_companion.decide.pair import Certificate
 from acme_companion.decide.plan import make_plan

@@ -6,8 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from acme_companion.decide.ledger import IN_A_ROW, Rate
-from acme_companion.decide.limits.table import DAY, HOUR, KEPT
+from acme_companion.decide.limits.table import DAY, HOUR, KEPT, OURS
 from acme_companion.decide.public_suffixes import registered_domain
 from acme_companion.decide.steps import OrderKind
 
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import timedelta
 
+    from acme_companion.decide.ledger import Rate
     from acme_companion.decide.limits.table import Limits
     from acme_companion.decide.names import Name
     from acme_companion.decide.steps import Lineage
@@ -84,7 +84,21 @@ def of_failures(name: Name) -> str:
 
 
 def of_failures_in_a_row(name: Name) -> str:
-    return f"{IN_A_ROW}{name}"
+    return f"row:{name}"
+
+
+def rate_of(limits: Limits | None, bucket: str) -> Rate | None:
+    """The rate of a bucket by its name; None when no limit that is known has such a one."""
+    kind = bucket.partition(":")[0]
+    if kind == "ours" or limits is None:
+        return OURS if kind == "ours" else None
+    return {
+        ORDERS: limits.orders,
+        "domain": limits.domain,
+        "names": limits.same_names,
+        "failed": limits.failed,
+        "row": limits.failed_in_a_row,
+    }.get(kind)
 
 
 def shown(period: timedelta) -> str:

@@ -9,7 +9,7 @@ from acme_companion.decide.ledger import Ledger
 from acme_companion.decide.limits.buckets import Planned
 from acme_companion.decide.limits.counting import begun, issued, refused, told, unknown
 from acme_companion.decide.limits.table import limits_of
-from acme_companion.decide.open_orders import is_over
+from acme_companion.decide.open_orders import is_over, placed_ahead
 from acme_companion.problems import NameRefusals, NotOrdered, NotYet, Refused
 
 if TYPE_CHECKING:
@@ -44,13 +44,13 @@ def before_orders(
         url = ca_of(settings, step).directory_url
         if goes_on(orders.get(step.lineage.directory), url, step.lineage.names, now):
             continue
-        memory = _with(memory, url, begun(limits_of(url), _ledger(memory, url), _planned(step), now))
+        memory = _with(memory, url, begun(limits_of(url), _ledger(memory, url), _planned(step), now), now)
     return memory
 
 
 def goes_on(order: OpenOrder | None, url: str, names: Iterable[Name], now: datetime) -> bool:
     """Whether an order for `names` at the CA with this directory `url` is the one that is open, so that none is placed."""
-    if order is None or order.directory_url != url or is_over(order, now):
+    if order is None or order.directory_url != url or is_over(order, now) or placed_ahead(order, now):
         return False
     return {name.text for name in names} - order.refused.keys() == set(order.identifiers)
 
@@ -66,7 +66,7 @@ def after_issue(
     """The certificate came, for `names`; of the others the CA itself refused those in `by_ca`."""
     url = ca_of(settings, step).directory_url
     ledger = issued(limits_of(url), _ledger(memory, url), _planned(step), names, now, by_ca)
-    return _with(memory, url, ledger)
+    return _with(memory, url, ledger, now)
 
 
 def after_failure(settings: Settings, memory: Memory, step: Issue, problem: Problem, now: datetime) -> Memory:
@@ -85,7 +85,7 @@ def after_failure(settings: Settings, memory: Memory, step: Issue, problem: Prob
         ledger = unknown(ledger, order)
     if rejection is not None and isinstance(problem, NotYet) and problem.retry_at:
         ledger = told(limits, ledger, order, rejection, problem.retry_at)
-    return _with(memory, url, ledger)
+    return _with(memory, url, ledger, now)
 
 
 def _planned(step: Issue) -> Planned:
@@ -96,5 +96,5 @@ def _ledger(memory: Memory, url: str) -> Ledger:
     return memory.ledgers.get(url, Ledger())
 
 
-def _with(memory: Memory, url: str, ledger: Ledger) -> Memory:
-    return replace(memory, ledgers={**memory.ledgers, url: ledger})
+def _with(memory: Memory, url: str, ledger: Ledger, now: datetime) -> Memory:
+    return replace(memory, ledgers={**memory.ledgers, url: replace(ledger, noted=now)})
