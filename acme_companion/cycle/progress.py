@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from acme_companion.decide.failing import PAUSED_FOR, failures_after, fallback_at_once
+from acme_companion.decide.failing import PAUSED_FOR, failures_after, next_try
 from acme_companion.decide.limits.remembering import after_failure, after_issue, before_orders, ca_of
 from acme_companion.decide.memory import Authority
 from acme_companion.decide.pair import Pair
@@ -239,10 +239,10 @@ class Progress:
             self._memory, lineage_failures={**self._memory.lineage_failures, directory: failures}
         )
         self._refused(by_name, documents)
-        sentence = f"not issued: {failures.because}; next try {failures.wait_until:%d %b %H:%M} UTC; what is served stays"
+        again = next_try(self._settings, step, failures)
+        sentence = f"not issued: {failures.because}; next try {again:%d %b %H:%M} UTC; what is served stays"
         left_out = _left_out(by_name, documents)
-        look_again = failures.last if fallback_at_once(self._settings, step, failures) else None
-        self._done.append(Done(step, ok=False, sentence=sentence, left_out=left_out, look_again=look_again))
+        self._done.append(Done(step, ok=False, sentence=sentence, left_out=left_out, look_again=again))
 
     def _aside(self, directory: str, problem: Problem) -> str:
         """Where a certificate that was not ordered can be looked at."""

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from acme_companion.decide.alarm import URGENT
+from acme_companion.decide.emergency import explained, open_sooner, sooner
 from acme_companion.decide.known_cas import TEST_DIRECTORIES, is_test_certificate
 from acme_companion.decide.ledger import Ledger
 from acme_companion.decide.limits import Planned, WaitUntil, decide, limits_of, name_waits_until
@@ -30,10 +31,11 @@ LONG_WAIT = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """The CA to ask now. `because`: why it is the fallback, empty when it is the first one."""
+    """The CA to ask now. `because`: why it is the fallback, empty when it is the first one. `despite`: a wait that it asked for."""
 
     ca: Ca
     because: str = ""
+    despite: str = ""
 
 
 class Chooser:
@@ -57,7 +59,14 @@ class Chooser:
             new = replace(order, kind=OrderKind.NEW)
             if because and self._waits(fallback, new, own) is None:
                 return Ask(fallback, because)
-        return waits or Ask(first)
+        if waits is None or not waits.closed or last is None:
+            return waits or Ask(first)
+        earlier = self._waits(first, order, sooner(failed, last, self._now), last)
+        if earlier is None:
+            return Ask(first, despite=explained(waits, last))
+        if earlier.when < waits.when:
+            return replace(earlier, because=f"{earlier.because}; {explained(waits, last)}")
+        return waits
 
     def _stopped(self, ca: Ca) -> str:
         """Why the CA has nothing of our account until somebody acts; its session says so itself, and asks nothing."""
@@ -70,12 +79,18 @@ class Chooser:
         ledger = self._ledgers.get(url)
         return name_waits_until(limits_of(url), ledger, name, self._now) if ledger else None
 
-    def _waits(self, ca: Ca, order: Planned, failed: Failures | None) -> WaitUntil | None:
-        """Until when `ca` must not be asked; None: the order is on its way there, and counted."""
+    def _waits(
+        self, ca: Ca, order: Planned, failed: Failures | None, last: Certificate | None = None
+    ) -> WaitUntil | None:
+        """Until when `ca` must not be asked; None: the order is on its way there, and counted.
+
+        `last`: a certificate that a CA which is closed must not let end without another try.
+        """
         if failed and failed.wait_until > self._now and (not self._force or failed.asked_by_ca):
             return WaitUntil(failed.wait_until, _after_failures(failed), closed=failed.asked_by_ca)
         url = ca.directory_url
-        limits, ledger = limits_of(url), self._ledgers.get(url, Ledger())
+        limits, known = limits_of(url), self._ledgers.get(url, Ledger())
+        ledger = open_sooner(known, last, self._now)
         if goes_on(self._orders.get(order.lineage.directory), url, order.lineage.names, self._now):
             # It was placed and counted; only a CA that is closed keeps us from going on with it.
             limits, ledger = (
@@ -86,7 +101,7 @@ class Chooser:
         if isinstance(decision, WaitUntil):
             return decision
         if limits is not None:
-            self._ledgers[url] = begun(limits, ledger, order, self._now)
+            self._ledgers[url] = begun(limits, known, order, self._now)
         return None
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from acme_companion.decide.alarm import LOUD
 from acme_companion.decide.choosing import no_hiccup
+from acme_companion.decide.emergency import obeyed_until
 from acme_companion.decide.limits.remembering import ca_of
 from acme_companion.decide.schedule import AFTER_MORE_ROLL_BACKS, one_more
 from acme_companion.problems import NotShown, NotYet
@@ -50,6 +51,15 @@ def failures_after(
     )
     temporary = isinstance(problem, NotYet) and not isinstance(problem, NotShown) and not spent
     return replace(failures, temporary=temporary, ca=ca_of(settings, step).directory_url)
+
+
+def next_try(settings: Settings, step: Issue, failures: Failures) -> datetime:
+    """When somebody is asked again: the second CA perhaps at once, and no CA's own wait lets a certificate end."""
+    if fallback_at_once(settings, step, failures):
+        return failures.last
+    if not failures.asked_by_ca:
+        return failures.wait_until
+    return obeyed_until(failures.wait_until, failures.last, step.ends, step.lifetime)
 
 
 def fallback_at_once(settings: Settings, step: Issue, failures: Failures) -> bool:

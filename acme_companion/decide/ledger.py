@@ -40,14 +40,14 @@ class Ledger:
     """What was asked of one CA. `full_at`: by bucket, when it is full again; a bucket that is not in it is full.
 
     `attempts`: by directory of the lineage. `closed_until`: the CA's own word that it serves nobody, or not us, before
-    then, with its sentence `closed_because`. `noted`: when something was written down here last, which is when it was last
-    asked for anything.
+    then, with its sentence `closed_because`, said at `closed_at`. `noted`: when something was written down here last.
     """
 
     full_at: Mapping[str, datetime] = field(default_factory=dict)
     attempts: Mapping[str, Attempt] = field(default_factory=dict)
     closed_until: datetime | None = None
     closed_because: str = ""
+    closed_at: datetime | None = None
     noted: datetime | None = None
 
     def ready_at(self, bucket: str, rate: Rate, now: datetime, keep: int = 0) -> datetime:

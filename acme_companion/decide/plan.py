@@ -151,7 +151,7 @@ class _Planner:
         same_ca = current is not None and same_account(self.memory, current, asked.ca)
         return Issue(
             lineage,
-            f"{reason}. {asked.because}" if asked.because else reason,
+            ". ".join(filter(None, (reason, asked.because, asked.despite))),
             replaces=current.renewal_id if current and same_ca else "",
             renewal=current is not None and set(current.names) == set(names),
             left_out=left_out,
@@ -162,6 +162,7 @@ class _Planner:
             wish=wish,
             alarm=alarm,
             lifetime=current.not_after - current.not_before if current else None,
+            ends=last.not_after if last else None,
             keeps=self._keeps(current, names),
         )
 

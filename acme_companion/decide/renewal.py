@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from acme_companion.decide.pair import Certificate
 
 SHORT_LIFETIME = timedelta(days=10)
+LAST_PARTS = 10
+"""One in so many parts of its life is left: a renewal comes before everything else."""
 SHORTEST_TO_COUNT = timedelta(days=2)
 YOUNGEST = timedelta(hours=12)
 """A certificate this young (or in the first tenth of its life) is not renewed, so that a CA whose advice is always "now" gets two orders a day."""
@@ -68,7 +70,7 @@ def due(certificate: Certificate, window: RenewalWindow | None) -> Due:
 
 def last_call(certificate: Certificate) -> datetime:
     """From here on a tenth of its lifetime is left, and a renewal comes before everything else."""
-    return certificate.not_after - (certificate.not_after - certificate.not_before) / 10
+    return certificate.not_after - (certificate.not_after - certificate.not_before) / LAST_PARTS
 
 
 def usable(window: RenewalWindow, certificate: Certificate) -> bool:

@@ -29,7 +29,7 @@ MOST_LEFT_OUT_LINES = 20
 class Done:
     """How a step ended. `left_out` are names that were left out on the way; `next_renewal` is that of a new certificate.
 
-    `look_again`: when there is something to do about it, if that is sooner than its next try.
+    `look_again`: when somebody is asked for it again.
     """
 
     step: Step

@@ -68,7 +68,7 @@ class Issue:
     `only_for`: new names without which the present certificate will do; empty when there are other reasons. `rehearse`:
     names to be ordered at the CA's staging directory before. `fallback`: it is the second CA that is asked. `wish`:
     nothing but an admin's wish, or the CA's advice, is the reason. `alarm`: how near its end is what is served meanwhile,
-    and `lifetime` its length if it is valid. `keeps`: names that the present certificate has; while there is time it
+    `lifetime` its length if it is valid, and `ends` its end, past or to come. `keeps`: names that the present certificate has; while there is time it
     goes on being served rather than that a new one lacks one of them, because our own side cannot show it now.
     """
 
@@ -84,6 +84,7 @@ class Issue:
     wish: bool = False
     alarm: Alarm = Alarm.NONE
     lifetime: timedelta | None = None
+    ends: datetime | None = None
     keeps: tuple[Name, ...] = ()
 
 

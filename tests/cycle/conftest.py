@@ -11,7 +11,7 @@ from tests.act.acme_proxy import acme_proxy
 from tests.bed.challtest import ChallengeTestServer
 from tests.bed.pebble import DAY, Pebble
 from tests.cycle.fakes import TlsSibling, TlsSiblings
-from tests.cycle.stack import FORBIDDEN, LONG_PROFILE, PROFILE, Stack
+from tests.cycle.stack import FORBIDDEN, LONG_PROFILE, PROFILE, SHORT_PROFILE, Stack
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -21,6 +21,7 @@ _numbers = itertools.count(1)
 PROFILES = {
     PROFILE: {"description": "ninety days", "validityPeriod": 90 * DAY},
     LONG_PROFILE: {"description": "a year", "validityPeriod": 365 * DAY},
+    SHORT_PROFILE: {"description": "six days", "validityPeriod": 160 * DAY // 24},
 }
 
 

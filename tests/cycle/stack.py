@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 DB_PASSWORD, REDIS_PASSWORD = "canary-of-the-database", "canary-of-redis"
 EAB_KEY = "Y2FuYXJ5LW9mLXRoZS1leHRlcm5hbC1hY2NvdW50LWF0LXRoZS1jYQ"
-PROFILE, LONG_PROFILE = "ninety", "year"
+PROFILE, LONG_PROFILE, SHORT_PROFILE = "ninety", "year", "six"
 FORBIDDEN = "forbidden.example.net"
 """A name that is against the CA's policy."""
 OWN_DIRECTORIES = {"acme", "backups"}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.act.acme_proxy import problem
-from tests.cycle.stack import Stack, steps
+from tests.cycle.stack import SHORT_PROFILE, Stack, steps
 from tests.cycle.test_wishes import never
 
 if TYPE_CHECKING:
@@ -138,3 +138,31 @@ async def test_retry_after_of_an_order(stack: Stack, kind: str):
 
     least = timedelta(seconds=5400) if kind == "seconds" else timedelta(minutes=1)
     assert least <= failed.wait_until - failed.last < least * 1.2 + timedelta(minutes=1)
+
+
+async def test_a_wait_beyond_the_end(stack: Stack):
+    """P-9: eight days, for a certificate of six, and no second CA: asked once more at the last tenth, and that is said."""
+    stack.environment["ACME_PROFILE"] = SHORT_PROFILE
+    await stack.cycle()
+    text = "Service busy; retry later."
+    stack.proxy.on("/order-plz", *[problem(503, "serverInternal", text, {"Retry-After": "691200"})] * 2)
+    report = await stack.cycle(force=True)
+    ends = stack.certificate().not_after
+    line = ends - timedelta(hours=16)
+    [done] = report.done
+    assert f"next try {line:%d %b %H:%M} UTC" in done.sentence
+
+    orders = len(stack.orders())
+    stack.clock.ahead = line - timedelta(hours=1) - stack.clock.now()
+    held = await stack.cycle()
+    [because] = holds(held)
+    assert f"that is too late for the certificate, which ends on {ends:%d %b %H:%M} UTC" in because
+    assert held.next_look is not None
+    assert timedelta(0) <= held.next_look - line < timedelta(minutes=10)
+    assert len(stack.orders()) == orders
+
+    stack.proxy.clear()
+    stack.clock.ahead += held.next_look - stack.clock.now()
+    report = await stack.cycle()
+    assert (steps(report), report.failed) == ([("Issue", stack.host)], False)
+    assert (await stack.held()).memory.ledgers[stack.proxy.directory_url].closed_until is None

@@ -49,7 +49,7 @@ def test_the_ledger_does_not_grow(full_at, begun_at, closed, noted):
         {HOST: Attempt(NOW + begun_at, "digest", 3)},
         NOW + closed,
         "no",
-        None if noted is None else NOW + noted,
+        noted=None if noted is None else NOW + noted,
     )
     kept = ledger_now(LE, ledger, NOW)
 

@@ -253,7 +253,7 @@ def rejection(detail: str, kind: str = "rateLimited", status: int = 429) -> Reje
 )
 def test_what_the_ca_says_of_its_limits(said, waits):
     """Its time holds for everything that its sentence is about, and for nothing else; a renewal that it advised goes on."""
-    ledger = told(LE, Ledger(), order(), said, NOW + 5 * HOUR)
+    ledger = told(LE, Ledger(), order(), said, NOW + 5 * HOUR, NOW)
 
     found = {lineage for lineage in (SERVER, BESIDE, OTHER) if ask(ledger, order(lineage)) != Go()}
     assert found == waits

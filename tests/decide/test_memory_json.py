@@ -39,6 +39,8 @@ ledgers = st.builds(
     st.dictionaries(texts, st.builds(Attempt, moments, texts, st.integers(0, 99)), max_size=3),
     st.none() | moments,
     texts,
+    st.none() | moments,
+    st.none() | moments,
 )
 fields = {
     "issued": st.dictionaries(texts, texts, max_size=3),

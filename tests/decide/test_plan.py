@@ -118,6 +118,7 @@ def test_a_new_name_is_added_now():
         replaces="aki.serial",
         only_for=names("new.example.org"),
         lifetime=90 * DAY,
+        ends=NOW + 80 * DAY,
         keeps=names(HOST),
     )
 

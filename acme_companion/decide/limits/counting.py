@@ -60,7 +60,7 @@ def issued(
 ) -> Ledger:
     """After the certificate came, for `names`: those of the order without the ones that were left out, `by_ca` or by us."""
     got = tuple(names)
-    ledger = _without_attempt(ledger, order)
+    ledger = _without_attempt(_opened(ledger, order), order)
     if limits is None:
         return ledger
     left_out = set(order.lineage.names) - set(got)
@@ -98,13 +98,19 @@ def refused(
 
 
 def told(
-    limits: Limits | None, ledger: Ledger, order: Planned, rejection: Rejection, until: datetime
+    limits: Limits | None,
+    ledger: Ledger,
+    order: Planned,
+    rejection: Rejection,
+    until: datetime,
+    now: datetime,
 ) -> Ledger:
     """After the CA itself named a time: for everybody or all of our account, or for what its sentence names."""
     if concerns_all(rejection, order.lineage.names):
         if ledger.closed_until and ledger.closed_until > until:
-            return ledger
-        return replace(ledger, closed_until=until, closed_because=rejection.document.sentence)
+            return replace(ledger, closed_at=now)
+        because = rejection.document.sentence
+        return replace(ledger, closed_until=until, closed_because=because, closed_at=now)
     if limits is None or rejection.kind != "rateLimited":
         return ledger
     detail, words = _words(rejection)
@@ -157,6 +163,14 @@ def _failures(
             ledger = ledger.spent(of_failures_in_a_row(name), limits.failed_in_a_row, now)
         ledger = ledger.spent(ORDERS, limits.orders, now)
     return ledger
+
+
+def _opened(ledger: Ledger, order: Planned) -> Ledger:
+    """A CA that gave a certificate for what was begun after it said that it is closed is not closed any more."""
+    attempt = ledger.attempts.get(order.lineage.directory)
+    if attempt is None or ledger.closed_at is None or attempt.at <= ledger.closed_at:
+        return ledger
+    return replace(ledger, closed_until=None, closed_because="", closed_at=None)
 
 
 def _without_attempt(ledger: Ledger, order: Planned) -> Ledger:

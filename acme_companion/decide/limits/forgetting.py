@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -33,18 +34,15 @@ def ledger_now(limits: Limits | None, ledger: Ledger, now: datetime) -> Ledger:
         for directory, one in ledger.attempts.items()
         if now - ATTEMPTS_FOR < one.at <= now + FUTURE
     }
-    closed = ledger.closed_until - ahead if ledger.closed_until else None
-    if closed is None or closed <= now:
-        closed = None
-    if not full_at and not attempts and closed is None:
+    closed = ledger.closed_until - ahead if ledger.closed_until else now
+    if not full_at and not attempts and closed <= now:
         return Ledger()
-    return Ledger(
-        full_at,
-        attempts,
-        min(closed, now + LONGEST_WAIT) if closed else None,
-        ledger.closed_because if closed else "",
-        now if ahead else ledger.noted,
-    )
+    kept = Ledger(full_at, attempts, noted=now if ahead else ledger.noted)
+    if closed <= now:
+        return kept
+    said = min(ledger.closed_at, now) if ledger.closed_at else None
+    until = min(closed, now + LONGEST_WAIT)
+    return replace(kept, closed_until=until, closed_because=ledger.closed_because, closed_at=said)
 
 
 def _ahead(ledger: Ledger, now: datetime) -> timedelta:

@@ -84,7 +84,7 @@ def after_failure(settings: Settings, memory: Memory, step: Issue, problem: Prob
     else:
         ledger = unknown(ledger, order)
     if rejection is not None and isinstance(problem, NotYet) and problem.retry_at:
-        ledger = told(limits, ledger, order, rejection, problem.retry_at)
+        ledger = told(limits, ledger, order, rejection, problem.retry_at, now)
     return _with(memory, url, ledger, now)
 
 
