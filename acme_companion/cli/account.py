@@ -1,23 +1,26 @@
-"""`account`: look at our account at a CA, change its key, or give it up."""
+"""`account`: look at our account at a CA, have one, change its key, or give it up."""
 
 from __future__ import annotations
 
 import sys
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from acme_companion.act.acme.open_account import open_account
-from acme_companion.cli.caa import domains_of
+from acme_companion.cli.caa import domains_of, no_account
 from acme_companion.cli.clock import SystemClock
 from acme_companion.cli.configuration import load_settings
 from acme_companion.cli.tables import as_json
 from acme_companion.cli.wiring import account_keys, open_world
 from acme_companion.cycle.account import account_key
-from acme_companion.decide.accounts import circumstances
+from acme_companion.cycle.authorities import Authorities
+from acme_companion.decide.accounts import circumstances, retried
 from acme_companion.decide.acme_problems import legible
 from acme_companion.decide.caa import records
+from acme_companion.decide.choosing import would_be_lost
 from acme_companion.decide.memory import Authority, Stop
-from acme_companion.decide.settings import Ca
+from acme_companion.decide.settings import Ca, ChallengeType
 from acme_companion.problems import NotYet, Problem, SettingsWrong
 from acme_companion.tell.log import LOGGER, start_log
 
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from acme_companion.ports import World
 
 DONE = 0
+TELLS_RECORDS = "`acme-companion check` tells the record of dns-persist-01 that each name needs."
 
 
 async def account_command(arguments: argparse.Namespace) -> int:
@@ -40,6 +44,8 @@ async def account_command(arguments: argparse.Namespace) -> int:
     match arguments.deed:
         case "show":
             data = await _show(settings, ca)
+        case "register":
+            data = await _register(settings, ca)
         case "rotate-key":
             data = await _rotate_key(settings, ca)
         case _:
@@ -61,9 +67,7 @@ async def _show(settings: Settings, ca: Ca) -> dict[str, Any]:
     keys = account_keys(settings)
     key, path = keys.look(ca.directory_url), keys.where(ca.directory_url)
     if key is None:
-        raise NotYet(
-            f"there is no account key for {ca.directory_url} yet: the first order makes key and account"
-        )
+        raise NotYet(no_account(ca))
     async with open_account(ca, SystemClock(), key) as account:
         data = {**_about(ca, account), "key_file": str(path)}
     if keys.next_key(ca.directory_url):
@@ -91,6 +95,23 @@ def _records(settings: Settings, domain: Name, identity: str, account: OpenAccou
     methods, for_wildcards = settings.challenges.types_at(domain)
     uri = account.authority.account_uri
     return list(records(f"{domain.host}.", identity, uri, methods, for_wildcards))
+
+
+async def _register(settings: Settings, ca: Ca) -> dict[str, Any]:
+    """Key and account, as the first order would make them: for who has to publish the account's URL before there is one."""
+    async with open_world(settings, LOGGER) as world:
+        with world.store.lock():
+            held = world.store.read()
+            if lost := would_be_lost(settings, held):
+                raise NotYet(lost)
+            memory = retried(held.memory)
+            async with world.solving(()) as solving, AsyncExitStack() as opened:
+                cas = Authorities(world, memory, solving, opened)
+                if problem := await cas.sign_in(ca):
+                    raise problem
+                world.store.remember(await cas.learnt(memory))
+    lasting = any(one.challenge_type is ChallengeType.DNS_PERSIST_01 for one in settings.challenges.zones)
+    return {**await _show(settings, ca), **({"next": TELLS_RECORDS} if lasting else {})}
 
 
 async def _rotate_key(settings: Settings, ca: Ca) -> dict[str, Any]:

@@ -80,11 +80,12 @@ def parser() -> argparse.ArgumentParser:
 
 def _account(commands: Commands) -> None:
     account = commands.add_parser(
-        "account", help="our account at the CA: show it, change its key, give it up"
+        "account", help="our account at the CA: show it, have one, change its key, give it up"
     )
     deeds = account.add_subparsers(dest="deed", metavar="DEED", required=True)
     for deed, what in (
         ("show", "its URL, status, contact and key, and the CAA records that let nobody else issue"),
+        ("register", "have one now, and not only with the first order"),
         ("rotate-key", "change its key; its URL stays"),
         ("deactivate", "give it up for good"),
     ):

@@ -84,9 +84,7 @@ def _account_key(file: str | None, settings: Settings | None, ca: Ca) -> bytes:
     if not file:
         key = account_keys(settings).look(ca.directory_url) if settings else None
         if key is None:
-            raise NotYet(
-                f"there is no account key for {ca.directory_url} yet: the first order makes key and account"
-            )
+            raise NotYet(no_account(ca))
         return key
     if file == "-":
         return sys.stdin.buffer.read()
@@ -94,6 +92,14 @@ def _account_key(file: str | None, settings: Settings | None, ca: Ca) -> bytes:
         return Path(file).read_bytes()
     except OSError as problem:
         raise NotYet(f"the account key {file} cannot be read: {problem.strerror}") from None
+
+
+def no_account(ca: Ca) -> str:
+    """What to do while there is none."""
+    return (
+        f"there is no account for {ca.directory_url} yet: the first order makes it, and its key; to have it now, run "
+        "`acme-companion account register`"
+    )
 
 
 def _domains(texts: list[str]) -> tuple[Name, ...]:

@@ -13,6 +13,7 @@ from acme_companion.decide.ledger import Ledger
 from acme_companion.decide.limits import Planned, WaitUntil, decide, limits_of, name_waits_until
 from acme_companion.decide.limits.counting import begun
 from acme_companion.decide.limits.remembering import goes_on
+from acme_companion.decide.settings import ChallengeType
 from acme_companion.decide.steps import OrderKind
 
 if TYPE_CHECKING:
@@ -219,13 +220,16 @@ def to_rehearse(
     """The names that no CA is known to have validated: a staging directory is asked for them first, whose failures cost nothing.
 
     Those of the lineage's last certificate, expired or not, and those rehearsed lately are proven. Those whose records let
-    only our account at the CA itself issue (RFC 8657 section 3) would be refused there whatever else is right.
+    only our account at the CA itself issue (RFC 8657 section 3) would be refused there whatever else is right, and so would
+    those of dns-persist-01: their one lasting record names that account as well.
     """
     if settings.rehearsal_ca is None:
         return ()
     proven = set(last.names) if last and not last.self_signed else set()
     known = memory.authorities.get(settings.ca.directory_url)
     passed_over = {*memory.rehearsed, *(known.pinned_by if known else ())}
+    lasting = (name for name in names if settings.challenges.type_for(name) is ChallengeType.DNS_PERSIST_01)
+    proven.update(lasting)
     return tuple(name for name in names if name not in proven and name.text not in passed_over)
 
 

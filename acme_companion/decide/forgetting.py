@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from acme_companion.decide.memory import Authority, Failures, Held, Memory
+    from acme_companion.decide.memory import Authority, Failures, Held, Memory, RenewalWindow
     from acme_companion.decide.pair import Certificate
 
 FORGOTTEN_AFTER = timedelta(days=30)
@@ -41,7 +41,6 @@ def without_the_past(held: Held, now: datetime) -> Memory:
     if issued_later(held, now):
         return memory
     present = {one.fingerprint for one in _certificates(held)}
-    windows = memory.windows.items()
     return replace(
         memory,
         issued={print_: url for print_, url in memory.issued.items() if print_ in present},
@@ -61,9 +60,7 @@ def without_the_past(held: Held, now: datetime) -> Memory:
             key: one for key, one in _recent(memory.advice_failures, now).items() if key in present
         },
         directories_read=_past(memory.directories_read, now),
-        windows={
-            key: replace(one, ask_again=min(one.ask_again, now + ASK_AGAIN_AT_MOST)) for key, one in windows
-        },
+        windows={key: _asked_soon(one, now) for key, one in memory.windows.items()},
     )
 
 
@@ -103,6 +100,11 @@ def _recent(failures: Mapping[str, Failures], now: datetime) -> dict[str, Failur
 def _bounded(failures: Failures, now: datetime) -> Failures:
     longest = now + (LONGEST_ASKED if failures.asked_by_ca else LONGEST_OURS)
     return failures if failures.wait_until <= longest else replace(failures, wait_until=longest)
+
+
+def _asked_soon(window: RenewalWindow, now: datetime) -> RenewalWindow:
+    soon = now + ASK_AGAIN_AT_MOST
+    return window if window.ask_again <= soon else replace(window, ask_again=soon)
 
 
 def _begun(authority: Authority, now: datetime) -> Authority:

@@ -72,7 +72,7 @@ async def test_account_keys_in_a_private_volume(stack: Stack):
 async def test_show(stack: Stack):
     """STANDARDS C-6: everything to publish, ready to be pasted into a zone."""
     code, output = await stack.command("account", "show")
-    assert (code, "the first order makes key and account" in output) == (1, True)
+    assert (code, "to have it now, run `acme-companion account register`" in output) == (1, True)
     await stack.cycle(ACME_ACCOUNT_EMAIL="a@example.org")
     code, output = await stack.command("account", "show")
 
@@ -90,6 +90,18 @@ async def test_show(stack: Stack):
         f"{stack.base}. IN CAA 128 issue {bound}",
         f'{stack.base}. IN CAA 128 issuewild ";"',
     ]
+
+
+async def test_register(stack: Stack):
+    """For who has to publish the account's URL before anything is ordered: key and account, once, and no order."""
+    accounts = stack.accounts()
+    for _ in range(2):
+        code, output = await stack.command("account", "register", "--json")
+        shown = json.loads(output[output.index("{") :])
+        assert (code, shown["account_uri"], shown["status"]) == (0, await uri(stack), "valid")
+        assert (stack.accounts() - accounts, stack.orders()) == (1, [])
+    assert not (await stack.cycle()).failed
+    assert (stack.accounts() - accounts, await uri(stack)) == (1, shown["account_uri"])
 
 
 # ---- another key -------------------------------------------------------------------------------------------

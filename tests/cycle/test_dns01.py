@@ -235,6 +235,9 @@ async def test_a_lasting_record(stack: DnsStack):
     """The first order registers our account and tells the record; `check` goes on telling it; its admin publishes it once (D15)."""
     stack.environment |= {"ACME_DNS_TYPE": "dns-persist-01", "ADDITIONAL_SAN": ""}
     await stack.cycle()
+    account = (await stack.held()).memory.authorities[stack.proxy.directory_url].account_uri
+    record = f'_validation-persist.{stack.host}. IN TXT "pebble.letsencrypt.org; accounturi={account}"'
+    assert f"publish {record}" in "\n".join(stack.log.lines("error"))
     assert len(stack.orders()) == 1
     assert not re.search(rf"Pulled a task.*{stack.host}", stack.ca.log)
 
@@ -251,3 +254,16 @@ async def test_a_lasting_record(stack: DnsStack):
     assert not (await stack.cycle()).failed, stack.log.said
     assert stack.names() == {stack.host}
     assert len(stack.bind.txt(f"_validation-persist.{stack.host}")) == 1
+
+
+async def test_a_lasting_record_before_the_first_order(stack: DnsStack):
+    """`account register` makes the account; from then on `check` tells the exact record, and the first order succeeds."""
+    stack.environment |= {"ACME_DNS_TYPE": "dns-persist-01", "ADDITIONAL_SAN": ""}
+    code, output = await stack.command("account", "register")
+    assert (code, "`acme-companion check` tells the record of dns-persist-01" in output) == (0, True)
+
+    wanted = re.search(r"publish (\S+) IN TXT (\".*\")$", (await stack.command("check"))[1], re.MULTILINE)
+    assert wanted
+    stack.bind.add(ZONE, wanted[1], "TXT", wanted[2])
+    assert not (await stack.cycle()).failed, stack.log.said
+    assert len(stack.orders()) == 1

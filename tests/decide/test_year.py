@@ -26,8 +26,8 @@ NINETY, FORTY_FIVE, SIX = timedelta(days=90), timedelta(days=45), timedelta(hour
         pytest.param((NINETY,), False, 365 * DAY, id="a year of ninety days, without advice"),
         pytest.param((FORTY_FIVE,), True, 365 * DAY, id="a year of forty-five days, by the CA's advice"),
         pytest.param((FORTY_FIVE,), False, 365 * DAY, id="a year of forty-five days, without advice"),
-        pytest.param((SIX,), True, 60 * DAY, id="two months of six days, by the CA's advice"),
-        pytest.param((SIX,), False, 60 * DAY, id="two months of six days, without advice"),
+        pytest.param((SIX,), True, 365 * DAY, id="a year of six days, by the CA's advice"),
+        pytest.param((SIX,), False, 365 * DAY, id="a year of six days, without advice"),
         pytest.param((NINETY,), True, 3 * 365 * DAY, id="three years of ninety days"),
     ],
 )
