@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
 
 LONGEST_WAIT = timedelta(days=8)
 """No CA's limit lasts longer than a week; a longer `Retry-After` is a mistake."""
+CLOCKS_DIFFER = timedelta(minutes=5)
+AHEAD_TOO_FAR = timedelta(days=2)
+"""A clock that is so far ahead has certificates seem to be due, or over, that are not, and each new one as well."""
 _LINK = re.compile(
     r"""<(?P<target>[^<>]*)>[^<>]*?;\s*rel\s*=\s*(?:"(?P<quoted>[^"<>]*)"|(?P<plain>[^\s;,"<>]+))""",
     re.IGNORECASE,
@@ -32,6 +36,26 @@ def retry_after(value: str | None, date: str | None, now: datetime) -> float | N
     else:
         return None
     return min(max(seconds, 0.0), LONGEST_WAIT.total_seconds())
+
+
+@dataclass(frozen=True, slots=True)
+class ClockFault:
+    """Our clock and the CA's are not the same. `hopeless`: what is ordered by it is of no use."""
+
+    sentence: str
+    hopeless: bool
+
+
+def clock_fault(date: str | None, now: datetime, url: str) -> ClockFault | None:
+    """What the `Date` of an answer from `url` says of our clock; None when they agree, or it is absent or garbled."""
+    theirs = _http_date(date or "")
+    if theirs is None or abs(now - theirs) <= CLOCKS_DIFFER:
+        return None
+    sentence = (
+        f"this host's clock is {'ahead' if now > theirs else 'late'}: it says {now:%Y-%m-%d %H:%M} UTC, and {url} "
+        f"{theirs:%Y-%m-%d %H:%M} UTC: set it right (NTP)"
+    )
+    return ClockFault(sentence, now - theirs > AHEAD_TOO_FAR)
 
 
 def links(values: Iterable[str], relation: str) -> tuple[str, ...]:

@@ -13,12 +13,18 @@ from acme_companion.decide.memory import Authority
 from acme_companion.decide.settings import ExternalAccount, Secret
 from acme_companion.problems import AccountStopped, NotYet, Refused
 from tests.act.acme_proxy import acme_proxy, answer, problem
-from tests.act.acme_world import CERTIFICATE_KEY, HeardLog, RealClock, names, new_key, session_with
+from tests.act.acme_world import (
+    CERTIFICATE_KEY,
+    HeardLog,
+    LaterClock,
+    names,
+    new_key,
+    session_with,
+)
 from tests.bed.pebble import Pebble
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime
 
     from tests.act.acme_proxy import AcmeProxy, Fault
 
@@ -26,16 +32,6 @@ ACCOUNTS, ORDERS = "/sign-me-up", "/order-plz"
 MAC_KEY = "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"
 BOUND = ExternalAccount("kid-1", Secret(MAC_KEY))
 DEAD = answer(200, {"status": "deactivated"}, Location="https://ca.example/acct/1")
-
-
-class LaterClock(RealClock):
-    """The real clock, ahead."""
-
-    def __init__(self, ahead: timedelta) -> None:
-        self._ahead = ahead
-
-    def now(self) -> datetime:
-        return super().now() + self._ahead
 
 
 async def stopped(ca: Pebble | AcmeProxy, **settings: Any) -> AccountStopped:

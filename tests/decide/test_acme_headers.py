@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acme_companion.decide.acme_headers import links, retry_after
+from acme_companion.decide.acme_headers import ClockFault, clock_fault, links, retry_after
 
 NOW = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
 HOUR = "Fri, 20 Nov 2026 13:00:00 GMT"
@@ -40,11 +40,47 @@ def test_retry_after(value: str | None, date: str | None, seconds: float | None)
     assert retry_after(value, date, NOW) == seconds
 
 
+AHEAD = "this host's clock is ahead: it says 2026-11-20 12:00 UTC, and ca"
+
+
+@pytest.mark.parametrize(
+    ("date", "fault"),
+    [
+        pytest.param("Fri, 20 Nov 2026 12:04:00 GMT", None, id="late by minutes: nobody minds"),
+        pytest.param("Fri, 20 Nov 2026 11:56:00 GMT", None, id="ahead by minutes"),
+        pytest.param(
+            "Fri, 20 Nov 2026 10:00:00 GMT",
+            ClockFault(f"{AHEAD} 2026-11-20 10:00 UTC: set it right (NTP)", hopeless=False),
+            id="ahead by hours",
+        ),
+        pytest.param(
+            "Thu, 20 Nov 2025 12:00:00 GMT",
+            ClockFault(f"{AHEAD} 2025-11-20 12:00 UTC: set it right (NTP)", hopeless=True),
+            id="T01: a year ahead",
+        ),
+        pytest.param(
+            HOUR,
+            ClockFault(
+                "this host's clock is late: it says 2026-11-20 12:00 UTC, and ca 2026-11-20 13:00 UTC: set it right (NTP)",
+                hopeless=False,
+            ),
+            id="late by an hour",
+        ),
+        pytest.param("yesterday", None, id="garbled"),
+        pytest.param(None, None, id="absent"),
+    ],
+)
+def test_our_clock_and_the_cas(date: str | None, fault: ClockFault | None) -> None:
+    """T01: a clock that is wrong is told by what the CA's own says."""
+    assert clock_fault(date, NOW, "ca") == fault
+
+
 @given(st.text(max_size=60), st.none() | st.text(max_size=60))
 def test_retry_after_never_fails(value: str, date: str | None) -> None:
     """Whatever a header holds, the wait is sane."""
     seconds = retry_after(value, date, NOW)
     assert seconds is None or 0 <= seconds <= EIGHT_DAYS
+    assert isinstance(clock_fault(date, NOW, "ca"), ClockFault | None)
 
 
 @pytest.mark.parametrize(

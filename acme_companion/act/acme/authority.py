@@ -22,6 +22,7 @@ from acme_companion.act.acme.signing_request import certificate_key, signing_req
 from acme_companion.act.acme.turns import Turns
 from acme_companion.act.acme.under_way import OrderDead
 from acme_companion.decide.acme_answers import NotAnAcmeAnswer, acme_url, directory_of
+from acme_companion.decide.acme_headers import clock_fault
 from acme_companion.decide.chain import ChainRefused, check
 from acme_companion.decide.known_cas import STAGING
 from acme_companion.decide.limits.counting import concerns_all
@@ -218,10 +219,19 @@ class Session:
     async def _sign_in(self) -> Orders:
         self._account.refuse_stopped()
         answer = await self._network.get(self._ca.directory_url)
+        self._compare_clocks(answer.headers.get("Date"))
         directory = answer.read(directory_of)
         self._network.new_nonce_url = directory.new_nonce
         await self._account.sign_in(directory)
         return self._orders_at(directory)
+
+    def _compare_clocks(self, date: str | None) -> None:
+        """No certificate may be spent on a clock that is far ahead; any other difference is only told."""
+        fault = clock_fault(date, self._clock.now(), self._ca.directory_url)
+        if fault and fault.hopeless:
+            raise NotYet(f"{fault.sentence}. Nothing is ordered until then")
+        if fault:
+            self._log.warning(fault.sentence)
 
     def _orders_at(self, directory: Directory) -> Orders:
         return Orders(
