@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from acme_companion.decide.known_cas import LETS_ENCRYPT
+from acme_companion.decide.limits.table import LIMITS
 from tests.act.acme_proxy import problem
 from tests.cycle.stack import SHORT_PROFILE, Stack, steps
 from tests.cycle.test_wishes import never
@@ -166,3 +168,22 @@ async def test_a_wait_beyond_the_end(stack: Stack):
     report = await stack.cycle()
     assert (steps(report), report.failed) == ([("Issue", stack.host)], False)
     assert (await stack.held()).memory.ledgers[stack.proxy.directory_url].closed_until is None
+
+
+async def test_an_older_state_that_was_restored(stack: Stack, monkeypatch: pytest.MonkeyPatch):
+    """S17: the disk wins: the newer certificate is ours, is kept and is not ordered again; what the backup counted counts on."""
+    monkeypatch.setitem(LIMITS, stack.proxy.directory_url, LIMITS[LETS_ENCRYPT])
+    stack.environment["ALLOW_EPHEMERAL_VOLUME"] = "y"
+    await stack.cycle()
+    state = stack.volume / ".companion/state.json"
+    backup = state.read_bytes()
+    assert not (await stack.cycle(force=True)).failed
+    newer, orders = stack.certificate().fingerprint, len(stack.orders())
+    state.write_bytes(backup)
+    report = await stack.cycle()
+
+    assert {kind for kind, _ in steps(report)} == {"Keep"}
+    assert (stack.certificate().fingerprint, len(stack.orders())) == (newer, orders)
+    memory = (await stack.held()).memory
+    assert newer in memory.issued
+    assert memory.ledgers[stack.proxy.directory_url].full_at
