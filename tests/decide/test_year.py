@@ -44,6 +44,24 @@ def test_a_year(lifetimes, advice, time):
         assert least <= year.issued[number] <= 3 * least + 5
 
 
+@pytest.mark.parametrize(
+    "lifetime", [pytest.param(NINETY, id="ninety days"), pytest.param(SIX, id="six days")]
+)
+def test_a_clock_that_goes_wrong_again_and_again(lifetime):
+    """Ahead by hours, days and a year, late by an hour and by decades, and right in between: nothing ends, and no limit is broken."""
+    errors = (DAY / 24, DAY, 1.9 * DAY, 365 * DAY, -DAY / 24, -20000 * DAY)
+    wrong = [
+        (NOW + (3 + 7 * week) * DAY + after, by)
+        for week, error in enumerate(errors * 4)
+        for after, by in ((timedelta(0), error), (DAY / 2, timedelta(0)))
+    ]
+    year = Year(lineages(120, below_one_domain=60), (lifetime,), wrong=tuple(wrong))
+    year.pass_(26 * 7 * DAY)
+
+    assert (year.expired, year.ca.broken) == ([], [])
+    assert len(year.held) == 120
+
+
 def test_what_the_year_is_judged_by():
     """The CA of these tests does notice what is too much: 500 new orders at once."""
     year = Year(lineages(2), (DAY,))

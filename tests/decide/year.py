@@ -8,6 +8,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from acme_companion.decide.acme_headers import AHEAD_TOO_FAR
 from acme_companion.decide.acme_problems import ProblemDocument
 from acme_companion.decide.facts import MailDomains
 from acme_companion.decide.forgetting import without_the_past
@@ -78,13 +79,17 @@ class Counting:
 
 @dataclass
 class Year:
-    """`lineages`: names by number. `lifetimes` of what the CA issues, to one after the other. `failing`: the share of orders that fail."""
+    """`lineages`: names by number. `lifetimes` of what the CA issues, to one after the other. `failing`: the share of orders that fail.
+
+    `wrong`: from when, and by how much this host's clock is ahead. `now` is the right time, and everything at the CA goes by it.
+    """
 
     lineages: list[tuple[Name, ...]]
     lifetimes: tuple[timedelta, ...]
     advice: bool = True
     failing: float = 0.05
     outages: tuple[tuple[datetime, datetime], ...] = ()
+    wrong: tuple[tuple[datetime, timedelta], ...] = ()
     chance: random.Random = field(default_factory=lambda: random.Random(1))
     ca: Counting = field(default_factory=Counting)
     expired: list[str] = field(default_factory=list)
@@ -93,6 +98,12 @@ class Year:
     held: dict[int, HeldLineage] = field(default_factory=dict)
     now: datetime = NOW
     _made: int = 0
+    _ahead: timedelta = timedelta(0)
+
+    @property
+    def shown(self) -> datetime:
+        """What this host's clock says: all that is decided and remembered goes by it."""
+        return self.now + self._ahead
 
     def pass_(self, time: timedelta) -> None:
         """Look at each lineage whenever the plan says so, and carry the plan out."""
@@ -101,10 +112,15 @@ class Year:
         while heap and heap[0][0] < end:
             at, number = heapq.heappop(heap)
             self.now = max(at, self.now)
-            if self.now - cleaned > DAY:
+            before, self._ahead = self._ahead, self._ahead_now()
+            if self.now - cleaned > DAY or before != self._ahead:
                 cleaned = self.now
                 self._forget()
-            heapq.heappush(heap, (max(self._look(number), self.now + timedelta(minutes=1)), number))
+            # Slept by the other clock, which nobody sets, and not for longer than a day.
+            again = self._look(number) - self._ahead
+            if self.wrong:
+                again = min(again, self.now + DAY)
+            heapq.heappush(heap, (max(again, self.now + timedelta(minutes=1)), number))
         self.now = end
         self.expired += [
             one.directory
@@ -112,10 +128,13 @@ class Year:
             if one.certificate and one.certificate.not_after <= end
         ]
 
+    def _ahead_now(self) -> timedelta:
+        return next((by for begin, by in reversed(self.wrong) if begin <= self.now), timedelta(0))
+
     def _forget(self) -> None:
         """As each survey does."""
         held = tuple(self.held.values())
-        memory = without_the_past(Held(lineages=held, memory=self.memory), self.now)
+        memory = without_the_past(Held(lineages=held, memory=self.memory), self.shown)
         present = {one.certificate.fingerprint for one in held if one.certificate}
         windows = {key: one for key, one in memory.windows.items() if key in present}
         self.memory = replace(memory, windows=windows)
@@ -128,18 +147,22 @@ class Year:
         held = Held(lineages=(mine,) if mine else (), memory=self.memory)
         wanted = Wanted((WantedCertificate(names, server=number == 0),))
         verdicts = dict.fromkeys(names, READY)
-        [step] = make_plan(SETTINGS, MailDomains(), wanted, verdicts, held, self.now).steps
+        [step] = make_plan(SETTINGS, MailDomains(), wanted, verdicts, held, self.shown).steps
         match step:
             case Keep():
                 return step.next_renewal
             case Hold():
-                return step.until or self.now + LOOK_AGAIN_WITHOUT_CERTIFICATE
+                return step.until or self.shown + LOOK_AGAIN_WITHOUT_CERTIFICATE
             case Issue():
                 return self._issue(number, step)
         raise AssertionError(step)
 
     def _issue(self, number: int, step: Issue) -> datetime:
-        self.memory = before_orders(SETTINGS, self.memory, [step], {}, self.now)
+        if not -DAY < self._ahead < AHEAD_TOO_FAR:
+            return self._fail(
+                step, NotYet("the CA's own time, or its TLS certificate, says that our clock is wrong")
+            )
+        self.memory = before_orders(SETTINGS, self.memory, [step], {}, self.shown)
         if any(begin <= self.now < end for begin, end in self.outages):
             return self._fail(step, NotYet("the CA is down"))
         old = self.held.get(number)
@@ -159,11 +182,11 @@ class Year:
         return self._put_in_place(number, step)
 
     def _fail(self, step: Issue, problem: Problem) -> datetime:
-        memory = after_failure(SETTINGS, self.memory, step, problem, self.now)
+        memory = after_failure(SETTINGS, self.memory, step, problem, self.shown)
         directory, share = step.lineage.directory, self.chance.random()
         failures = one_more(
             memory.lineage_failures.get(directory),
-            self.now,
+            self.shown,
             str(problem),
             share=share,
             lifetime=step.lifetime,
@@ -186,13 +209,13 @@ class Year:
             False,
             f"id.{self._made}",
         )
-        memory = after_issue(SETTINGS, self.memory, step, step.lineage.names, self.now)
+        memory = after_issue(SETTINGS, self.memory, step, step.lineage.names, self.shown)
         windows = dict(memory.windows)  # what is gone leaves once a day
         if self.advice:
             share = 1 / 2 if lifetime < 10 * DAY else 2 / 3
             middle = begin + lifetime * share
             advice = RenewalAdvice(middle - lifetime / 100, middle + lifetime / 100, DAY / 4)
-            windows[certificate.fingerprint] = window_from(None, advice, self.now, self.chance.random())
+            windows[certificate.fingerprint] = window_from(None, advice, self.shown, self.chance.random())
         failures = dict(memory.lineage_failures)
         failures.pop(step.lineage.directory, None)
         self.memory = replace(
@@ -202,7 +225,7 @@ class Year:
             lineage_failures=failures,
         )
         self.held[number] = HeldLineage(step.lineage.directory, certificate)
-        return self.now + timedelta(minutes=1)
+        return self.shown + timedelta(minutes=1)
 
 
 def lineages(count: int, *, below_one_domain: int = 0) -> list[tuple[Name, ...]]:
