@@ -97,7 +97,7 @@ def _account_key(file: str | None, settings: Settings | None, ca: Ca) -> bytes:
 def no_account(ca: Ca) -> str:
     """What to do while there is none."""
     return (
-        f"there is no account for {ca.directory_url} yet: the first order makes it, and its key; to have it now, run "
+        f"there is no account key for {ca.directory_url} yet: the first order makes key and account; to have them now, run "
         "`acme-companion account register`"
     )
 

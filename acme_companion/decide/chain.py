@@ -64,6 +64,12 @@ def check(
         return b"".join(certificate.public_bytes(Encoding.PEM) for certificate in certificates)
 
 
+def begins_in(chain_pem: bytes, now: datetime) -> timedelta:
+    """How long it takes until the leaf of a chain that was checked is valid: no longer than `SKEW`, and mostly not at all."""
+    begin = x509.load_pem_x509_certificates(chain_pem)[0].not_valid_before_utc
+    return max(begin - now, timedelta(0))
+
+
 @contextmanager
 def _readable(what: str) -> Iterator[None]:
     try:

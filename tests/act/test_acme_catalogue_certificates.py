@@ -79,3 +79,10 @@ async def test_certificates(row: Row) -> None:
 
     if isinstance(played.problem, NotOrdered):
         assert played.problem.chain == bytes(played.ca.objects("/certificate")[0]["pem"])
+
+
+async def test_what_begins_soon_is_waited_for() -> None:
+    """T06: by a clock like ours nobody would take it yet, so that nobody is given it before."""
+    played = await play(Row("T06 a clock a little ahead", well, mould=Mould(start=5 / 1440)))
+
+    assert 270 < max(played.clock.slept) <= 300

@@ -72,7 +72,7 @@ async def test_account_keys_in_a_private_volume(stack: Stack):
 async def test_show(stack: Stack):
     """STANDARDS C-6: everything to publish, ready to be pasted into a zone."""
     code, output = await stack.command("account", "show")
-    assert (code, "to have it now, run `acme-companion account register`" in output) == (1, True)
+    assert (code, "to have them now, run `acme-companion account register`" in output) == (1, True)
     await stack.cycle(ACME_ACCOUNT_EMAIL="a@example.org")
     code, output = await stack.command("account", "show")
 

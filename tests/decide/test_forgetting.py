@@ -214,6 +214,7 @@ def test_what_a_wrong_clock_noted_binds_nobody():
 def test_nothing_is_forgotten_while_the_clock_is_late():
     """A host without a battery starts in 1970: what it noted in the right time must be there when the time is right again."""
     memory = Memory(
+        issued={"fingerprint of mail.example.org": CA_URL},
         lineage_failures={HOST: failures()},
         not_ready_since={HOST: NOW - DAY},
         ledgers={LETS_ENCRYPT: ordered_ahead(timedelta(0), orders=5)},
@@ -230,8 +231,10 @@ def test_nothing_is_forgotten_while_the_clock_is_late():
     )
 
 
-def test_a_certificate_of_our_own_tells_no_time():
-    """The self-signed pair has its dates from the same clock: one that was ahead must not look right for it."""
-    has = held(lineage(HOST, age_days=-YEAR / DAY, self_signed=True))
+def test_only_certificates_from_a_ca_tell_the_time():
+    """The self-signed pair has its dates from the same clock, and an admin's own may begin next week."""
+    has = held(lineage(HOST, age_days=-7))
 
-    assert late_clock(has, NOW) == ""
+    assert late_clock(has, NOW) != ""
+    assert late_clock(replace(has, memory=Memory(issued={"fingerprint of mail.example.org": ""})), NOW) == ""
+    assert late_clock(replace(has, memory=Memory()), NOW) == ""

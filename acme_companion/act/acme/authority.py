@@ -23,7 +23,7 @@ from acme_companion.act.acme.turns import Turns
 from acme_companion.act.acme.under_way import OrderDead
 from acme_companion.decide.acme_answers import NotAnAcmeAnswer, acme_url, directory_of
 from acme_companion.decide.acme_headers import clock_fault
-from acme_companion.decide.chain import ChainRefused, check
+from acme_companion.decide.chain import ChainRefused, begins_in, check
 from acme_companion.decide.known_cas import STAGING
 from acme_companion.decide.limits.counting import concerns_all
 from acme_companion.decide.open_orders import Place, Resume, Wish, next_move
@@ -160,6 +160,9 @@ class Session:
                 why = str(declined)
             else:
                 believed = self._believed(chain, request, spki, move)
+                if early := begins_in(believed, self._clock.now()):
+                    # The CA's clock is ahead of ours by minutes, and who is served it now would refuse it.
+                    await self._clock.sleep(early.total_seconds())
                 return Issued(believed, csr.public_bytes(Encoding.PEM), request.left_out, request.documents)
         raise NotYet(f"{request.names[0]}: no certificate after ordering {ROUNDS} times; {why}")
 
