@@ -14,6 +14,7 @@ from acme_companion.decide.accounts import pinned
 from acme_companion.decide.facts import MailDomains, OwnAddresses, ProbeImpossible, Unanswered
 from acme_companion.decide.forgetting import late_clock, without_the_past
 from acme_companion.decide.issuance_policy import hopeless, profile_refused
+from acme_companion.decide.limits.recounting import found_again
 from acme_companion.decide.lineages import remember_unwanted, unwanted
 from acme_companion.decide.memory import Authority, Memory
 from acme_companion.decide.plan import make_plan, reason_to_issue_nothing, remember_readiness
@@ -64,6 +65,7 @@ async def survey(
     held = world.store.read()
     late = late_clock(held, world.clock.now())
     held = replace(held, memory=without_the_past(held, world.clock.now()))
+    held = replace(held, memory=found_again(held, settings.ca.directory_url, world.clock.now()))
     force = force or held.force_renew
     if reason_to_issue_nothing(settings, held):
         plan = make_plan(settings, MailDomains(), Wanted(()), {}, held, world.clock.now(), force=force)

@@ -187,3 +187,17 @@ async def test_an_older_state_that_was_restored(stack: Stack, monkeypatch: pytes
     memory = (await stack.held()).memory
     assert newer in memory.issued
     assert memory.ledgers[stack.proxy.directory_url].full_at
+
+
+async def test_a_state_that_is_lost(stack: Stack, monkeypatch: pytest.MonkeyPatch):
+    """S15: what lies on the disk is counted again, so that a lost state does not make the CA's limits new."""
+    monkeypatch.setitem(LIMITS, stack.proxy.directory_url, LIMITS[LETS_ENCRYPT])
+    stack.environment["ALLOW_EPHEMERAL_VOLUME"] = "y"
+    await stack.cycle()
+    before = (await stack.held()).memory.ledgers[stack.proxy.directory_url].full_at
+    (stack.volume / ".companion/state.json").unlink()
+    assert steps(await stack.cycle()) == [("Keep", stack.host)]
+
+    after = (await stack.held()).memory.ledgers[stack.proxy.directory_url].full_at
+    kinds = ("names:", "domain:")
+    assert {one for one in after if one.startswith(kinds)} == {one for one in before if one.startswith(kinds)}
