@@ -55,7 +55,7 @@ def open_sooner(ledger: Ledger, last: Certificate | None, now: datetime) -> Ledg
 def explained(waits: WaitUntil, last: Certificate) -> str:
     """Why the CA is asked before the time that it named."""
     return (
-        f"it asked for nothing before {waits.when:%d %b %H:%M} UTC, and that is too late for the certificate, which ends on "
+        f"it asked for nothing before {waits.when:%d %b %H:%M} UTC, and that is too late for the certificate, whose end is "
         f"{last.not_after:%d %b %H:%M} UTC: it is asked once before"
     )
 

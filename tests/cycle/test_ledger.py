@@ -158,7 +158,7 @@ async def test_a_wait_beyond_the_end(stack: Stack):
     stack.clock.ahead = line - timedelta(hours=1) - stack.clock.now()
     held = await stack.cycle()
     [because] = holds(held)
-    assert f"that is too late for the certificate, which ends on {ends:%d %b %H:%M} UTC" in because
+    assert f"that is too late for the certificate, whose end is {ends:%d %b %H:%M} UTC" in because
     assert held.next_look is not None
     assert timedelta(0) <= held.next_look - line < timedelta(minutes=10)
     assert len(stack.orders()) == orders

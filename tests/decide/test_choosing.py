@@ -13,7 +13,7 @@ from acme_companion.decide.known_cas import LETS_ENCRYPT, LETS_ENCRYPT_STAGING
 from acme_companion.decide.ledger import Ledger
 from acme_companion.decide.memory import Authority, Failures, Held, HeldLineage, Memory, RenewalWindow, Stop
 from acme_companion.decide.plan import make_plan
-from acme_companion.decide.settings import Ca, Challenges, ChallengeType, DnsZone
+from acme_companion.decide.settings import Ca
 from acme_companion.decide.steps import Hold, Issue, Keep, OrderKind, Skip
 from acme_companion.decide.wanted import wanted_certificates
 from tests.builders import (
@@ -270,14 +270,6 @@ def test_no_rehearsal_where_records_let_only_our_account_issue():
     found = to_rehearse(settings(rehearsal_ca=SECOND), memory, names("a.example b.example"), None)
 
     assert found == names("b.example")
-
-
-def test_no_rehearsal_of_a_lasting_record():
-    """It names our account at the CA itself: at the staging directory its admin would be told to publish another one."""
-    zone = DnsZone(None, ChallengeType.DNS_PERSIST_01)
-    given = replace(settings(rehearsal_ca=SECOND), challenges=Challenges((zone,)))
-
-    assert to_rehearse(given, Memory(), names("a.example b.example"), None) == ()
 
 
 # ---- a volume that is lost -----------------------------------------------------------------------------------

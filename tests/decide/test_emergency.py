@@ -98,7 +98,7 @@ def step(has: Held, given=None):
     return found
 
 
-TOO_LATE = "and that is too late for the certificate, which ends on"
+TOO_LATE = "and that is too late for the certificate, whose end is"
 
 
 @pytest.mark.parametrize("of", [lambda has: has, only_closed], ids=["this certificate's wait", "everybody's"])

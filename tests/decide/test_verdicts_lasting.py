@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from acme_companion.decide.accounts import pinned_by
+from acme_companion.decide.choosing import to_rehearse
 from acme_companion.decide.facts import Addresses, CaaLook, NameFacts, OwnAddresses, Unanswered
-from acme_companion.decide.memory import Authority
+from acme_companion.decide.memory import Authority, Memory
 from acme_companion.decide.names import Name
-from acme_companion.decide.settings import ChallengeType, Checks
+from acme_companion.decide.settings import Ca, Challenges, ChallengeType, Checks, DnsZone
 from acme_companion.decide.verdicts import Readiness, Verdict, judge
+from tests.builders import names, settings
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ACCOUNT = "https://ca.example/acct/1"
@@ -68,3 +71,13 @@ def test_what_depends_on_an_account(values, before, after):
     """An account that a lasting record names must not be replaced silently (STANDARDS P-14)."""
     authority = Authority(account_uri=ACCOUNT, pinned_by=before)
     assert pinned_by(authority, {NAME: seen(values)}) == after
+
+
+def test_no_rehearsal_of_a_lasting_record():
+    """It names our account at the CA itself: at the staging directory its admin would be told to publish another one."""
+    zone = DnsZone(None, ChallengeType.DNS_PERSIST_01)
+    given = replace(
+        settings(rehearsal_ca=Ca("https://stage.example/directory")), challenges=Challenges((zone,))
+    )
+
+    assert to_rehearse(given, Memory(), names("a.example b.example"), None) == ()
