@@ -130,6 +130,9 @@ class RedisHandler(logging.Handler):
             return f"it cannot be reached ({one_line(str(problem))})"
         except redis.RedisError as problem:
             return f"it refuses our lines ({one_line(str(problem))})"
+        except Exception as problem:  # noqa: BLE001 - whatever the library stumbles over: this thread must not end
+            self._client.connection_pool.disconnect()  # with whatever of that answer is left
+            return f"what answers is no Redis ({one_line(f'{type(problem).__name__}: {problem}')})"
         return ""
 
     def _forget(self, lines: tuple[str, ...], failed_at: str) -> None:

@@ -240,6 +240,28 @@ def test_why_it_takes_no_lines(server, client, said, fault, says):
     assert "a line that waits" not in said[0][1]
 
 
+@pytest.mark.parametrize("answer", [b":no number\r\n", b"$no number\r\n", b"*1\r\n" * 20_000])
+def test_who_answers_is_no_redis(monkeypatch, said, answer):
+    """Whatever it says, it is one warning, and lines arrive as soon as the real one is there."""
+    monkeypatch.setattr(module, "_TRY_AGAIN_AFTER", 0.05)
+    with socket.create_server((LOOPBACK, 0)) as odd:
+        port = odd.getsockname()[1]
+        with handling(port, limit=1.0) as handler:
+            handler.emit(record("a line that waits"))
+            accepted, _ = odd.accept()
+            with accepted:
+                accepted.recv(4096)
+                accepted.sendall(answer)
+                assert wait_until(lambda: said, LIMIT)
+            odd.close()
+            with RedisServer(PASSWORD, port) as real, real.client() as client:
+                assert wait_until(lambda: client.llen("ACME_LOG") == 1, LIMIT)
+
+    assert [level for level, _ in said] == ["WARNING", "INFO"]
+    assert "what answers is no Redis" in said[0][1]
+    assert "a line that waits" not in said[0][1]
+
+
 def test_redis_that_goes_and_comes_back(monkeypatch, server, client):
     """A connection that Redis closed is made anew."""
     monkeypatch.setattr(module, "_TRY_AGAIN_AFTER", 0.05)
