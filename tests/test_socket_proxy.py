@@ -144,6 +144,18 @@ def test_signals_need_their_switch(tmp_path: Path) -> None:
     assert codes == [503, 403, 403, 403]
 
 
+@pytest.mark.parametrize(
+    "query",
+    ["%73ignal=KILL&signal=HUP", "x=1;signal=HUP", "signal=HUP;x", "signal=HUP&signal=KILL", "x&signal=USR1"],
+)
+def test_a_signal_that_the_engine_reads_otherwise(tmp_path: Path, query: str) -> None:
+    """The engine would find KILL there, or no signal at all, which is KILL as well."""
+    with proxy(tmp_path, socket="/nowhere.sock", ALLOW_SIGNALS="1") as address:
+        answer = requests.post(f"http://{address}/containers/abc/kill?{query}", timeout=30)
+
+    assert answer.status_code == 403
+
+
 @pytest.mark.docker
 async def test_the_companion_gets_all_it_needs(tmp_path: Path, containers: Containers) -> None:
     """List, inspect, exec with exit code and output, and restart all work through the list as it is by default."""
