@@ -110,30 +110,38 @@ class RedisHandler(logging.Handler):
     def _send(self, lines: tuple[str, ...], failed_at: str) -> str:
         """Why they could not be passed on, empty when they were."""
         try:
-            with self._client.pipeline(transaction=False) as batch:
-                if failed_at:
-                    batch.set("ACME_FAIL_TIME", failed_at)
-                if lines:
-                    batch.lpush("ACME_LOG", *lines)
-                    batch.ltrim("ACME_LOG", 0, self._log_lines - 1)
-                # Not raised there: redis-py would put the whole command, our line, into the error's text.
-                answers = batch.execute(raise_on_error=False)
-            for refused in (one for one in answers if isinstance(one, Exception)):
-                raise refused
-        except redis.AuthenticationError as problem:
-            return f"it does not let us in ({one_line(str(problem))}): look at REDISPASS"
-        except redis.ReadOnlyError:
-            return "it is a replica that takes no lines: set REDIS_SLAVEOF_IP to its master"
-        except redis.TimeoutError:
-            return f"no answer within {self._limit:g} s"
-        except (redis.ConnectionError, OSError) as problem:
-            return f"it cannot be reached ({one_line(str(problem))})"
-        except redis.RedisError as problem:
-            return f"it refuses our lines ({one_line(str(problem))})"
+            self._pass(lines, failed_at)
         except Exception as problem:  # noqa: BLE001 - whatever the library stumbles over: this thread must not end
-            self._client.connection_pool.disconnect()  # with whatever of that answer is left
-            return f"what answers is no Redis ({one_line(f'{type(problem).__name__}: {problem}')})"
+            self._client.connection_pool.disconnect()  # with whatever is left of that answer
+            return self._why_not(problem)
         return ""
+
+    def _pass(self, lines: tuple[str, ...], failed_at: str) -> None:
+        with self._client.pipeline(transaction=False) as batch:
+            if failed_at:
+                batch.set("ACME_FAIL_TIME", failed_at)
+            if lines:
+                batch.lpush("ACME_LOG", *lines)
+                batch.ltrim("ACME_LOG", 0, self._log_lines - 1)
+            # Not raised there: redis-py would put the whole command, our line, into the error's text.
+            answers = batch.execute(raise_on_error=False)
+        for refused in (one for one in answers if isinstance(one, Exception)):
+            raise refused
+
+    def _why_not(self, problem: Exception) -> str:
+        match problem:
+            case redis.AuthenticationError():
+                return f"it does not let us in ({one_line(str(problem))}): look at REDISPASS"
+            case redis.ReadOnlyError():
+                return "it is a replica that takes no lines: set REDIS_SLAVEOF_IP to its master"
+            case redis.TimeoutError():
+                return f"no answer within {self._limit:g} s"
+            case redis.ConnectionError() | OSError():
+                return f"it cannot be reached ({one_line(str(problem))})"
+            case redis.RedisError():
+                return f"it refuses our lines ({one_line(str(problem))})"
+            case _:
+                return f"what answers is no Redis ({one_line(f'{type(problem).__name__}: {problem}')})"
 
     def _forget(self, lines: tuple[str, ...], failed_at: str) -> None:
         with self._changed:
