@@ -81,7 +81,7 @@ async def opened(gateway: Gateway, log: RememberingLog | None = None) -> AsyncIt
 
 
 async def test_list() -> None:
-    """The project's containers with what is known of them, at addresses of networks that we share."""
+    """The project's containers with what is known of them, at addresses of networks that we share; no `docker compose run`."""
     containers = {
         OWN: container("acme-mailcow", "172.22.1.2"),
         "n" * 64: container("nginx-mailcow", "172.22.1.9"),
@@ -89,7 +89,9 @@ async def test_list() -> None:
         "m" * 64: container("mysql-mailcow", "172.22.1.3"),
         "x" * 64: container("nginx-mailcow", "172.22.1.9", project="other"),
     }
-    async with opened(Gateway(containers)) as siblings:
+    shell = container("dovecot-mailcow", "172.22.1.10")
+    shell["Config"]["Labels"]["com.docker.compose.oneoff"] = "True"
+    async with opened(Gateway({**containers, "s" * 64: shell})) as siblings:
         found = await siblings.list()
 
     assert [(one.name, one.health, one.restart_count, one.addresses) for one in found] == [

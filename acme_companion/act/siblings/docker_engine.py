@@ -16,19 +16,20 @@ from acme_companion.act.siblings.docker_exec import run
 from acme_companion.act.siblings.docker_faults import one_line, sentence, socket_fault
 from acme_companion.act.siblings.inspection import (
     PROJECT,
-    SERVICE,
     grace,
+    is_ours,
     labels,
+    listed_only,
     networks,
     sibling_of,
     text,
 )
-from acme_companion.decide.deployment import Action, ActionKind, is_sibling
+from acme_companion.decide.deployment import Action, ActionKind
 from acme_companion.decide.names import quoted
 from acme_companion.problems import NotYet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from acme_companion.decide.facts import Sibling
     from acme_companion.decide.settings import Deployment
@@ -131,17 +132,23 @@ class DockerEngine:
             raise NotYet(f"{self._host} answered no list of containers: is that the Docker API?")
         own = self._inspected(client, self._own_container) if self._own_container else None
         shared = networks(own) if own is not None else None
-        found = []
+        found = {}
         for entry in listed:
-            if text(entry, "Id") != text(own, "Id") and self._is_ours(labels(entry, "Labels")):
-                document = self._inspected(client, text(entry, "Id"))
+            # Again exactly: an API in between (a proxy, another engine) might not know the filter.
+            if text(entry, "Id") != text(own, "Id") and is_ours(labels(entry, "Labels"), self._project):
+                document = self._inspected_or_listed(client, entry)
                 if document is not None:  # else it went away since the list was made
-                    found.append(sibling_of(document, shared))
-        return tuple(found)
+                    found[text(entry, "Id")] = sibling_of(document, shared)
+        return tuple(found.values())
 
-    def _is_ours(self, found: dict[str, str]) -> bool:
-        # Again exactly: an API in between (a proxy, another engine) might not know the filter.
-        return found.get(PROJECT) == self._project and is_sibling(found.get(SERVICE, ""), found)
+    def _inspected_or_listed(self, client: APIClient, entry: object) -> Mapping[str, Any] | None:
+        try:
+            return self._inspected(client, text(entry, "Id"))
+        except NotYet:
+            # An engine may have lost what a dead container was made of: that must not keep us from the others.
+            if text(entry, "State") in {"", "running"}:
+                raise
+            return listed_only(entry)
 
     def _inspected(self, client: APIClient, identity: str) -> dict[str, Any] | None:
         with self._translated(f"inspect {identity[:12]}"):

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 
 from acme_companion.act.siblings.docker_faults import one_line
-from acme_companion.act.siblings.inspection import PROJECT, SERVICE, labels, networks, sibling_of, text
-from acme_companion.decide.deployment import Action, ActionKind, is_sibling
+from acme_companion.act.siblings.inspection import is_ours, labels, networks, sibling_of, text
+from acme_companion.decide.deployment import Action, ActionKind
 from acme_companion.decide.names import quoted
 from acme_companion.problems import NotYet
 
@@ -48,7 +48,7 @@ class DockerApi:
         return tuple(
             sibling_of({"Id": identity, **document}, shared)
             for identity, document in answered.items()
-            if isinstance(document, dict) and self._is_ours(labels(document, "Config", "Labels"))
+            if isinstance(document, dict) and is_ours(labels(document, "Config", "Labels"), self._project)
         )
 
     async def act(self, sibling: Sibling, action: Action) -> None:
@@ -103,9 +103,6 @@ class DockerApi:
                 f"{self._url} gave no JSON to {method} {path} (status {response.status}):"
                 f" {one_line(content[:200].decode('utf-8', errors='replace'))}"
             ) from None
-
-    def _is_ours(self, found: dict[str, str]) -> bool:
-        return found.get(PROJECT) == self._project and is_sibling(found.get(SERVICE, ""), found)
 
 
 def _shown(answered: object) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from acme_companion.decide.deployment import is_sibling
 from acme_companion.decide.facts import Sibling
 
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
 PROJECT = "com.docker.compose.project"
 SERVICE = "com.docker.compose.service"
+_ONE_OFF = "com.docker.compose.oneoff"
 _LONGEST_GRACE = 600
 _PORT = re.compile(r"[0-9]{1,5}")
 
@@ -43,6 +45,15 @@ def labels(document: object, *path: str) -> dict[str, str]:
     return {key: value for key, value in found.items() if isinstance(value, str)}
 
 
+def is_ours(found: Mapping[str, str], project: str) -> bool:
+    """Whether the container with these labels is a sibling; not what an admin started with `docker compose run`.
+
+    That one has the labels of its service, serves nobody, and a restart would end somebody's shell.
+    """
+    one_off = found.get(_ONE_OFF, "").lower() == "true"
+    return found.get(PROJECT) == project and not one_off and is_sibling(found.get(SERVICE, ""), found)
+
+
 def networks(document: object) -> frozenset[str]:
     """The ids of the networks that an inspected container is in."""
     found = mapping(document, "NetworkSettings", "Networks").values()
@@ -64,6 +75,19 @@ def sibling_of(document: object, shared: Collection[str] | None) -> Sibling:
         labels=found,
         https_port=_https_port(document),
     )
+
+
+def listed_only(entry: object) -> dict[str, Any]:
+    """What an entry of the list of containers tells, as if it had been inspected."""
+    names = mapping(entry).get("Names")
+    name = names[0] if isinstance(names, list) and names else ""
+    state = {"Status": text(entry, "State")}
+    return {
+        "Id": text(entry, "Id"),
+        "Name": name,
+        "State": state,
+        "Config": {"Labels": mapping(entry, "Labels")},
+    }
 
 
 def grace(document: object) -> int:
