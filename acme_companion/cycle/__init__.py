@@ -6,20 +6,21 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from acme_companion.cycle.archiving import archive
 from acme_companion.cycle.deploying import deploy
 from acme_companion.cycle.issuing import issue
 from acme_companion.cycle.returning import bring_back
 from acme_companion.cycle.surveying import survey
 from acme_companion.cycle.waiting import patience
 from acme_companion.decide.accounts import retried, stopped
-from acme_companion.decide.report import Done, Report
+from acme_companion.decide.report import Report
 from acme_companion.decide.schedule import next_look
-from acme_companion.decide.steps import Archive, Deploy
-from acme_companion.problems import Problem
+from acme_companion.decide.steps import Deploy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from acme_companion.decide.report import Done
     from acme_companion.decide.settings import Settings
     from acme_companion.ports import World
 
@@ -44,7 +45,7 @@ async def once(settings: Settings, world: World, *, force: bool = False, startin
         world.store.end_force_renew()
 
     issued = await issue(settings, world, seen.plan, memory, seen.held.orders)
-    archived = tuple(_archive(step, world) for step in seen.plan.steps if isinstance(step, Archive))
+    issued, archived = archive(world, seen.plan, issued)
     issued, returned = bring_back(world, seen.plan, issued)
     again = any(isinstance(step, Deploy) for step in seen.plan.steps)
     deployment, memory = await deploy(settings, world, issued, archived, again=again)
@@ -71,11 +72,3 @@ def _unsaid(sentences: Iterable[str], done: Iterable[Done]) -> Iterator[str]:
     """What no step has said with its own sentence."""
     said = "\n".join(one.sentence for one in done)
     return (sentence for sentence in sentences if sentence not in said)
-
-
-def _archive(step: Archive, world: World) -> Done:
-    try:
-        world.store.archive(step.directory, world.clock.now())
-    except Problem as problem:
-        return Done(step, ok=False, sentence=f"cannot be archived: {problem}")
-    return Done(step, ok=True, sentence=f"archived, {step.because}")

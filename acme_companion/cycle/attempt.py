@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from acme_companion.cycle.progress import remember_now
 from acme_companion.decide.deployment import (
     BRING_BACK,
+    ActionKind,
     Change,
     Verification,
     came_up,
@@ -64,8 +66,8 @@ def to_verify(world: World, memory: Memory) -> ToVerify:
 class Attempt:
     """One deployment under way. `told`: sentences for the report; `faults`: actions that failed.
 
-    `refused`: identities of siblings whose action failed; `down`: who is not up, as sentences; `fell`: one of these stood
-    before our action.
+    `refused`: identities of siblings whose action failed; `down`: who is not up, as sentences by name; `fell`: one of these stood
+    before our action. `under_way`, `ended`: as in `Memory`.
     """
 
     settings: Settings
@@ -76,8 +78,14 @@ class Attempt:
     refused: set[str] = field(default_factory=set)
     told: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
-    down: list[str] = field(default_factory=list)
+    down: dict[str, str] = field(default_factory=dict)
     fell: bool = False
+    under_way: list[str] = field(init=False)
+    ended: tuple[str, ...] = field(init=False)
+    _cut_off: list[Sibling] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.under_way, self.ended = list(self.memory.under_way), self.memory.ended
 
     async def act(self, change: Change) -> None:
         """Take every sibling through its action, one after the other."""
@@ -94,22 +102,22 @@ class Attempt:
     async def act_again(self) -> None:
         """Only on whom an unfinished deployment left down, out or serving something else: the others have done their part."""
         siblings = await self._some_siblings()
-        verification = await self.verify(limit=LOOK_BEFORE_ACTING)
+        verification = await self._until_settled(LOOK_BEFORE_ACTING)
         stale = {result.endpoint.service for result in verification.stale}
         shown = {result.endpoint.service for result in verification.results}
         for sibling, action in rollout(siblings, Change.CHANGED).steps:
-            # Of who shows nothing (out of our sight, or started with a pair that was broken) only our own actions are known.
-            if sibling.service in stale or (
-                sibling.name not in self.memory.touched and sibling.service not in shown
-            ):
+            # Of who shows nothing (out of our sight, or started with a pair that was broken) only our own actions are known,
+            # and nobody shows what is gone.
+            hidden = sibling.service not in shown or bool(self.memory.gone)
+            if sibling.service in stale or (hidden and sibling.name not in self.memory.touched):
                 await self._one(sibling, action)
         await self._start_whom_we_stopped(siblings)
 
     async def _start_whom_we_stopped(self, siblings: Iterable[Sibling]) -> None:
         """A container that does not run is its admin's business, unless an unfinished deployment of ours ended it."""
-        touched = frozenset(self.memory.touched)
+        ours = {*self.memory.under_way, *self.memory.ended}
         for sibling in siblings:
-            if sibling.name in touched and sibling.state != "running":
+            if sibling.name in ours and sibling.state not in {"running", "paused"}:
                 await self._one(sibling, BRING_BACK)
 
     async def _some_siblings(self) -> tuple[Sibling, ...]:
@@ -120,6 +128,8 @@ class Attempt:
                 "nothing was restarted: set COMPOSE_PROJECT_NAME right, or RELOADER=none if that is meant"
             )
             self.told.append(self.faults[-1])
+        # Nothing that we do makes a container pause.
+        self._cut_off = [one for one in siblings if one.name in self.under_way and one.state != "paused"]
         return siblings
 
     async def act_harder(self, verification: Verification) -> bool:
@@ -139,14 +149,23 @@ class Attempt:
         return bool(harder)
 
     async def bring_back(self) -> Verification:
-        """Take everybody whom we touched back to the pair that is in place again, also who stopped over the new one."""
+        """Take everybody whom we touched back to the pair that is in place again, also who stopped over the new one.
+
+        Not who refused to reload, and stands: it serves what it served, and a restart would end that.
+        """
         self.expected = to_verify(self.world, self.memory)
-        for sibling in {sibling.identity: sibling for sibling, _ in reversed(self.acted)}.values():
-            await self._one(sibling, BRING_BACK)
+        for sibling, action in self._watched():
+            by_command = action.kind in {ActionKind.EXEC, ActionKind.SIGNAL}
+            if not (by_command and sibling.identity in self.refused and sibling.name not in self.down):
+                await self._one(sibling, BRING_BACK)
         return await self.verify()
 
     async def _one(self, sibling: Sibling, action: Action) -> None:
         self.acted.append((sibling, action))
+        # Whoever is stopped before the outcome is seen looks for it at the next start.
+        if self._stood(sibling) and sibling.name not in self.under_way:
+            self.under_way.append(sibling.name)
+        self._remember()
         try:
             await self.world.siblings.act(sibling, action)
         except Problem as problem:
@@ -155,16 +174,30 @@ class Attempt:
             self.told.append(self.faults[-1])
         else:
             self.told.append(f"{sibling.name}: {action} done")
+            self._remember()
 
-    async def verify(self, limit: float | None = None) -> Verification:
+    def _remember(self) -> None:
+        remember_now(self.world, self.after(self.memory))
+
+    def after(self, memory: Memory) -> Memory:
+        """`memory` with what is known now of the containers that we acted on."""
+        touched = tuple(dict.fromkeys((*memory.touched, *self.touched())))
+        return replace(memory, touched=touched, under_way=tuple(self.under_way), ended=self.ended)
+
+    async def verify(self) -> Verification:
         """Look at every endpoint until all serve what they should, a sibling stays down, or the limit passes."""
+        verification = await self._until_settled(self.settings.deployment.verify_timeout)
+        self.under_way, self.ended = [], tuple(self.down)
+        return verification
+
+    async def _until_settled(self, limit: float) -> Verification:
         clock = self.world.clock
-        end = clock.monotonic() + (self.settings.deployment.verify_timeout if limit is None else limit)
+        end = clock.monotonic() + limit
         down_since = whole_since = None
         wait = FIRST_LOOK_AGAIN
         known: dict[Endpoint, Served] = {}
         while True:
-            siblings = await self._listed()
+            siblings = await self._listed(end)
             self.down = self._down(siblings)
             known, verification = await self._look(siblings, known)
             now = clock.monotonic()
@@ -176,7 +209,7 @@ class Attempt:
             )
             given_up = now >= end or (down_since is not None and now - down_since >= NOT_UP_FOR)
             if settled or given_up:
-                self.down = [] if settled else self._down(siblings, crashed_too=True)
+                self.down = {} if settled else self._down(siblings, crashed_too=True)
                 return verification
             await clock.sleep(min(wait, max(end - now, 0.0)))
             wait = min(wait * 1.5, LONGEST_LOOK_AGAIN)
@@ -202,27 +235,45 @@ class Attempt:
         looks = {**good, **await self.world.served(endpoint for endpoint in right if endpoint not in good)}
         return looks, judge(wanted, looks)
 
-    async def _listed(self) -> tuple[Sibling, ...]:
-        """The siblings as they are now: after a restart their addresses may have changed."""
-        siblings = await self.world.siblings.list()
-        return tuple(s for s in siblings if handling(s, self.settings.deployment.https_port))
+    async def _listed(self, end: float) -> tuple[Sibling, ...]:
+        """The siblings as they are now: after a restart their addresses may have changed.
 
-    def _down(self, siblings: Iterable[Sibling], *, crashed_too: bool = False) -> list[str]:
-        """Who does not stand now of those who should; with `crashed_too` also who crashed in between."""
+        Docker may be away for a moment, just when somebody fell: that is a `Problem` only when the time is over.
+        """
+        clock = self.world.clock
+        while True:
+            try:
+                siblings = await self.world.siblings.list()
+            except Problem:
+                if clock.monotonic() >= end:
+                    raise
+                await clock.sleep(min(LONGEST_LOOK_AGAIN, max(end - clock.monotonic(), 0.0)))
+            else:
+                return tuple(s for s in siblings if handling(s, self.settings.deployment.https_port))
+
+    def _watched(self) -> Iterable[tuple[Sibling, Action]]:
+        """Whom we acted on, each with its first action, and whom an attempt that was cut off had acted on."""
+        acted = [*((one, BRING_BACK) for one in self._cut_off), *reversed(self.acted)]
+        return {sibling.identity: (sibling, action) for sibling, action in acted}.values()
+
+    def _stood(self, before: Sibling) -> bool:
+        # One whose health check was still starting, or that we found down, did not fall over our pair.
+        found_up = came_up(before, before).up and before.health != "starting"
+        return found_up or before.name in self.memory.under_way
+
+    def _down(self, siblings: Iterable[Sibling], *, crashed_too: bool = False) -> dict[str, str]:
+        """Who does not stand now of those who should, by name; with `crashed_too` also who crashed in between."""
         # A container that somebody makes anew while we look has another identity, and is the same to its users.
         now = {(one.service, one.name): one for one in siblings} | {one.identity: one for one in siblings}
-        down = []
+        down = {}
         self.fell = False
-        for before, action in {
-            sibling.identity: (sibling, action) for sibling, action in reversed(self.acted)
-        }.values():
+        for before, action in self._watched():
             after = now.get(before.identity, now.get((before.service, before.name)))
-            # One whose health check was still starting, or that we found down, did not fall over our pair.
-            stood = came_up(before, before).up and before.health != "starting"
+            stood = self._stood(before)
             same = after is not None and after.identity == before.identity
             verdict = came_up(before if after is None or (crashed_too and same and stood) else after, after)
             if not verdict.up and (stood or action.also_stopped):
-                down.append(verdict.because)
+                down[before.name] = verdict.because
                 self.fell = self.fell or stood
         return down
 
@@ -235,5 +286,5 @@ class Attempt:
         self, verification: Verification | None = None, *, ok: bool, rolled_back: bool = False
     ) -> DeploymentReport:
         seen = verification or Verification()
-        sentences = (*self.told, *seen.unanswered, *seen.unseen, *self.down)
+        sentences = (*self.told, *seen.unanswered, *seen.unseen, *self.down.values())
         return DeploymentReport(ok, tuple(dict.fromkeys(sentences)), seen.results, rolled_back)

@@ -35,7 +35,8 @@ async def deploy(
     gone = any(one.ok for one in archived)
     if not issued.switched and not gone and not again:
         return DeploymentReport(), issued.memory
-    memory = issued.memory
+    # Whoever took something else up before has not taken this up.
+    memory = replace(issued.memory, touched=()) if issued.switched or gone else issued.memory
     attempt = Attempt(settings, world, memory, to_verify(world, memory))
     try:
         if issued.switched or gone:
@@ -59,7 +60,9 @@ async def deploy(
         restored = _restored(settings, world, attempt, memory)
         if restored:
             return await _brought_back(world, attempt, _rolled_back(memory, world, attempt, restored, before))
-    because = "; ".join([*attempt.faults, *attempt.down, *verification.unseen, *map(str, verification.stale)])
+    because = "; ".join(
+        [*attempt.faults, *attempt.down.values(), *verification.unseen, *map(str, verification.stale)]
+    )
     return attempt.report(verification, ok=False), _failed(memory, world, attempt, because)
 
 
@@ -76,7 +79,7 @@ def _restored(settings: Settings, world: World, attempt: Attempt, memory: Memory
             attempt.told.append(f"{directory} could not be rolled back: {problem}")
     if restored:
         attempt.told.append(
-            f"ROLLED BACK to the previous certificate of {', '.join(restored)}: {'; '.join(attempt.down)}"
+            f"ROLLED BACK to the previous certificate of {', '.join(restored)}: {'; '.join(attempt.down.values())}"
         )
     return tuple(restored)
 
@@ -93,36 +96,42 @@ async def _brought_back(world: World, attempt: Attempt, memory: Memory) -> tuple
         return attempt.report(ok=False, rolled_back=True), _failed(memory, world, attempt, str(problem))
     if verification.finished and not attempt.down:
         return attempt.report(verification, ok=False, rolled_back=True), _succeeded(memory)
-    because = "; ".join([*attempt.down, *verification.unseen, *map(str, verification.stale)])
+    because = "; ".join([*attempt.down.values(), *verification.unseen, *map(str, verification.stale)])
     return attempt.report(verification, ok=False, rolled_back=True), _failed(memory, world, attempt, because)
 
 
 def _succeeded(memory: Memory) -> Memory:
     failures = {key: value for key, value in memory.lineage_failures.items() if key != DEPLOYMENT}
-    return replace(memory, undeployed=(), touched=(), rolled_back=(), lineage_failures=failures)
+    return replace(
+        memory,
+        undeployed=(),
+        touched=(),
+        under_way=(),
+        ended=(),
+        gone=(),
+        rolled_back=(),
+        lineage_failures=failures,
+    )
 
 
 def _failed(memory: Memory, world: World, attempt: Attempt, because: str) -> Memory:
     before = memory.lineage_failures.get(DEPLOYMENT)
     failures = one_more(before, world.clock.now(), because, table=DEPLOY_AGAIN_AFTER)
-    return replace(
-        memory,
-        touched=tuple(dict.fromkeys((*memory.touched, *attempt.touched()))),
-        lineage_failures={**memory.lineage_failures, DEPLOYMENT: failures},
-    )
+    known = attempt.after(memory)
+    return replace(known, lineage_failures={**known.lineage_failures, DEPLOYMENT: failures})
 
 
 def _rolled_back(
     memory: Memory, world: World, attempt: Attempt, restored: Sequence[str], before: Mapping[str, Failures]
 ) -> Memory:
     """The old pairs are in place again. The next try waits long: each one costs a certificate."""
-    now, because = world.clock.now(), "; ".join(attempt.down)
+    now, because = world.clock.now(), "; ".join(attempt.down.values())
     failures = dict(memory.lineage_failures)
     for directory in restored:
         earlier = before.get(directory, failures.get(directory))
         at_least = AFTER_MORE_ROLL_BACKS if earlier else AFTER_A_ROLL_BACK
         failures[directory] = one_more(earlier, now, because, at_least=at_least)
     left = tuple(dict.fromkeys((*memory.rolled_back, *restored)))
-    return replace(
-        memory, undeployed=left, rolled_back=left, touched=attempt.touched(), lineage_failures=failures
-    )
+    # What was touched with the new pair before this attempt has to be taken through the old one.
+    known = attempt.after(replace(memory, touched=()))
+    return replace(known, undeployed=left, rolled_back=left, lineage_failures=failures)

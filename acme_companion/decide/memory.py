@@ -93,7 +93,8 @@ class Memory:
     `windows`: by fingerprint.
     `authorities`: by directory URL. `undeployed`: first names of lineages whose switch the siblings have not yet been
     seen to serve. `touched`: containers, by name, that
-    an unfinished deployment acted on. `rolled_back`: those of `undeployed` that hold their previous generation already.
+    an unfinished deployment acted on; `under_way`: those that stood before that, and that nobody has looked at since; `ended`:
+    those that were seen down since. `gone`: lineages that were archived, where siblings may not know it yet. `rolled_back`: those of `undeployed` that hold their previous generation already.
     `forced`: directories of lineages that an admin wanted renewed and
     that have not been since. `unwanted_since`: by directory, when nobody wanted a lineage of
     ours any more. `own_addresses`: the last public addresses that were learnt, as text.
@@ -112,6 +113,9 @@ class Memory:
     authorities: Mapping[str, Authority] = field(default_factory=dict)
     undeployed: tuple[str, ...] = ()
     touched: tuple[str, ...] = ()
+    under_way: tuple[str, ...] = ()
+    ended: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
     rolled_back: tuple[str, ...] = ()
     forced: tuple[str, ...] = ()
     unwanted_since: Mapping[str, datetime] = field(default_factory=dict)

@@ -284,14 +284,15 @@ def _covers(certificate: Certificate, name: Name) -> bool:
 
 
 def _deploys(held: Held, now: datetime, *, force: bool) -> Iterator[Deploy]:
-    if not held.memory.undeployed:
+    memory = held.memory
+    if not (memory.undeployed or memory.gone or memory.under_way):
         return
-    failed = held.memory.lineage_failures.get(DEPLOYMENT)
+    failed = memory.lineage_failures.get(DEPLOYMENT)
     if force or failed is None or failed.wait_until <= now:
         because = (
             failed.because if failed else "the last cycle ended before the siblings were seen to serve it"
         )
-        yield Deploy(held.memory.undeployed, because)
+        yield Deploy(memory.undeployed, because)
 
 
 def _nothing_ready(wanted: WantedCertificate, left_out: tuple[LeftOut, ...]) -> str:
