@@ -167,7 +167,12 @@ async def _one_cycle(settings: Settings, world: World, *, starting: bool) -> dat
     except Problem as problem:
         world.log.error(str(problem))
         world.cycle_failed(world.clock.now())
-    except Exception as fault:  # noqa: BLE001 - the loop must outlive a fault of ours: years, unattended
+    except (
+        Exception,
+        asyncio.CancelledError,
+    ) as fault:  # the loop must outlive a fault of ours: years, unattended
+        if _asked_to_end():
+            raise
         if limit.expired():
             world.log.error(f"the cycle was given up after {LONGEST_CYCLE}: what is served stays")
         else:
@@ -178,6 +183,12 @@ async def _one_cycle(settings: Settings, world: World, *, starting: bool) -> dat
                 world.log.error(line)
         world.cycle_failed(world.clock.now())
     return world.clock.now() + AFTER_A_FAULT
+
+
+def _asked_to_end() -> bool:
+    """Whether somebody wants this task to end, and not only a part of what it waited for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def tell(report: Report, world: World) -> None:

@@ -121,6 +121,11 @@ async def test_stop_before_the_start():
             "a fault of acme-companion itself, please report it: TimeoutError: y",
             id="a time limit that nobody handled is not the cycle's own",
         ),
+        pytest.param(
+            asyncio.CancelledError(),
+            "a fault of acme-companion itself, please report it: CancelledError: ",
+            id="something cancelled, and not by us",
+        ),
     ],
 )
 async def test_a_cycle_that_fails(problem, said):
