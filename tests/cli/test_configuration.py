@@ -76,6 +76,18 @@ def test_health_is_about_the_loop(
     assert (before, after, capsys.readouterr().out) == (1, 0, "alive\n")
 
 
+def test_health_by_a_clock_that_was_ahead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    """A host that started in another year: what the loop vouched for then says nothing for a whole year."""
+    (tmp_path / ".companion").mkdir()
+    monkeypatch.setenv("VOLUME", str(tmp_path))
+    Heartbeat(str(tmp_path)).beat(SystemClock().now() + timedelta(days=365))
+
+    assert main(["health"]) == 1
+    assert capsys.readouterr().err == "the loop has not been heard of\n"
+
+
 def test_health_without_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """It may be away for a moment while an editor saves it."""
     (tmp_path / ".companion").mkdir()
