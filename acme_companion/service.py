@@ -133,6 +133,7 @@ async def _locked(lock: ExitStack, world: World, wishes: Wishes) -> bool:
 
 async def _cycles(settings: Settings, world: World, wishes: Wishes, *, starting: bool) -> None:
     while not wishes.heard():
+        lying = world.store.force_renew_wanted()
         # Cancelled at its next wait when someone asks to stop: everything on disk is whole at every moment.
         wake_at = await wishes.unless_stopped(_one_cycle(settings, world, starting=starting))
         starting = False
@@ -140,13 +141,16 @@ async def _cycles(settings: Settings, world: World, wishes: Wishes, *, starting:
             world.log.info("asked to stop: the next start goes on from what is on disk")
             return
         world.log.info(f"next look {wake_at:%d %b %Y %H:%M} UTC")
-        await _sleep(world, wishes, wake_at)
+        await _sleep(world, wishes, wake_at, AFTER_AN_UNHEARD_WISH if lying else 0.0)
 
 
-async def _sleep(world: World, wishes: Wishes, wake_at: datetime) -> None:
-    """Until then, or a wish. In small steps by both clocks: one may be set, the other stands still while the host sleeps."""
+async def _sleep(world: World, wishes: Wishes, wake_at: datetime, unheard: float) -> None:
+    """Until then, or a wish; `force_renew` that lies there already counts after `unheard` seconds.
+
+    In small steps by both clocks: one may be set, the other stands still while the host sleeps.
+    """
     begin, seconds = world.clock.monotonic(), (wake_at - world.clock.now()).total_seconds()
-    unheard = AFTER_AN_UNHEARD_WISH if world.store.force_renew_wanted() else 0.0
+    unheard = unheard if world.store.force_renew_wanted() else 0.0
     while not wishes.heard():
         slept = world.clock.monotonic() - begin
         if world.clock.now() >= wake_at or slept >= seconds:

@@ -78,6 +78,17 @@ async def test_force_renew_appears():
         assert 10 < world.cycles[1][1] <= 12
 
 
+async def test_force_renew_appears_during_a_cycle():
+    """Too late for that cycle, it is seen as soon as it is over."""
+    world = FakeWorld(slow=True)
+    async with running(world):
+        await world.clock.run(MINUTE / 2)
+        world.wish, world.slow = True, False
+        await world.clock.run(MINUTE)
+
+        assert [round(at) for _, at in world.cycles] == [0, 60]
+
+
 async def test_force_renew_that_stays():
     """A cycle that fails before it can take the wish away does not run in a circle."""
     world = FakeWorld(at_start=raising(Damaged("/var/lib/acme: read-only file system")), wish=True)
