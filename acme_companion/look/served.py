@@ -24,6 +24,7 @@ _AT_ONCE = 64
 _AT_ONCE_PER_HOST = 16
 """Below the 50 connections of one client that Postfix takes by default (smtpd_client_connection_count_limit)."""
 _LONGEST_LINE = 8192
+_TIMED_OUT = Unanswered("timed out")
 _FAREWELL = {"smtp": b"QUIT\r\n", "imap": b"x LOGOUT\r\n", "pop3": b"QUIT\r\n", "sieve": b"LOGOUT\r\n"}
 
 
@@ -35,9 +36,17 @@ async def served(endpoints: Iterable[Endpoint], limit: float = _LIMIT) -> Served
         lambda: asyncio.Semaphore(_AT_ONCE_PER_HOST)
     )
 
+    silent: set[tuple[str, int]] = set()
+
     async def ask(endpoint: Endpoint) -> tuple[Endpoint, Served]:
+        port = endpoint.host, endpoint.port
         async with host_slots[endpoint.host], all_slots:
-            return endpoint, await look_at(endpoint, context, limit)
+            if port in silent:  # a service that hangs would cost its limit for every name of a large stack
+                return endpoint, _TIMED_OUT
+            look = await look_at(endpoint, context, limit)
+            if look == _TIMED_OUT:
+                silent.add(port)
+            return endpoint, look
 
     return dict(await asyncio.gather(*(ask(endpoint) for endpoint in dict.fromkeys(endpoints))))
 
@@ -56,7 +65,7 @@ def _reason(problem: Exception) -> str:
         case NoStartTls():
             return str(problem)
         case TimeoutError():
-            return "timed out"
+            return _TIMED_OUT.why
         case ConnectionRefusedError():
             return "connection refused"
         case ssl.SSLError():

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -170,6 +171,17 @@ async def test_silent_service() -> None:
             Unanswered("timed out"),
             Unanswered("it closed the connection"),
         )
+
+
+async def test_silent_for_many_names() -> None:
+    """A port that is silent for one name is not waited for once more for each of the others."""
+    async with server([b"", b""]) as port:
+        ends = [Endpoint("x", LOOPBACK, port, "imap", f"n{number}.example.org") for number in range(200)]
+        began = time.monotonic()
+        answers = await served(ends, 0.5)
+
+    assert answers == dict.fromkeys(ends, Unanswered("timed out"))
+    assert time.monotonic() - began < 2.5  # each name by itself: 6.5
 
 
 async def test_many_at_once() -> None:
