@@ -103,13 +103,13 @@ class Attempt:
         """Only on whom an unfinished deployment left down, out or serving something else: the others have done their part."""
         siblings = await self._some_siblings()
         verification = await self._until_settled(LOOK_BEFORE_ACTING)
-        stale = {result.endpoint.service for result in verification.stale}
-        shown = {result.endpoint.service for result in verification.results}
         for sibling, action in rollout(siblings, Change.CHANGED).steps:
             # Of who shows nothing (out of our sight, or started with a pair that was broken) only our own actions are known,
             # and nobody shows what is gone.
-            hidden = sibling.service not in shown or bool(self.memory.gone)
-            if sibling.service in stale or (hidden and sibling.name not in self.memory.touched):
+            shown = verification.of(sibling)
+            hidden = not shown or bool(self.memory.gone)
+            stale = any(not one.ok for one in shown)
+            if stale or (hidden and sibling.name not in self.memory.touched):
                 await self._one(sibling, action)
         await self._start_whom_we_stopped(siblings)
 
@@ -137,11 +137,12 @@ class Attempt:
 
         Not who refused to reload: with a configuration that is broken, a restart would end what still serves.
         """
-        stale = {result.endpoint.service for result in verification.stale}
         harder = [
             (s, stronger)
             for s, action in self.acted
-            if s.service in stale and s.identity not in self.refused and (stronger := escalated(action))
+            if any(not one.ok for one in verification.of(s))
+            and s.identity not in self.refused
+            and (stronger := escalated(action))
         ]
         for sibling, action in harder:
             self.told.append(f"{sibling.name} still serves another certificate: {action}")

@@ -53,11 +53,14 @@ class TlsSibling:
 
     `deaf`: it says yes to a reload, and goes on with what it has. `refuses`: fingerprints of server certificates with
     which it does not start. `endless`: actions that never end; `reached` is set when one of them begins. `health`: what
-    Docker says of its health check, and says from its first action on. `hidden`: in no network that we share.
+    Docker says of its health check, and says from its first action on. `hidden`: in no network that we share. `name`: of the
+    container, where its service has several; each of them needs its own `address`.
     """
 
     service: str
     volume: Path
+    name: str = ""
+    address: str = LOOPBACK
     deaf: bool = False
     refuses: set[str] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
@@ -68,12 +71,15 @@ class TlsSibling:
     port: int = 0
     _server: asyncio.Server | None = None
 
+    def __post_init__(self) -> None:
+        self.name = self.name or self.service
+
     async def start(self) -> None:
         self.stop()
         if fingerprint(self.volume / "cert.pem") in self.refuses:
             return
         context = context_of(self.volume)
-        self._server = await asyncio.start_server(self._visit, LOOPBACK, self.port, ssl=context)
+        self._server = await asyncio.start_server(self._visit, self.address, self.port, ssl=context)
         self.port = self._server.sockets[0].getsockname()[1]
 
     def stop(self) -> None:
@@ -91,12 +97,12 @@ class TlsSibling:
 
     def as_sibling(self) -> Sibling:
         return Sibling(
-            identity=self.service,
-            name=self.service,
+            identity=self.name,
+            name=self.name,
             service=self.service,
             state="running" if self._server else "exited",
             health=self.health[bool(self.asked)],
-            addresses=() if self.hidden else (LOOPBACK,),
+            addresses=() if self.hidden else (self.address,),
             labels={
                 "acme-companion.endpoints": f"{self.port}/tls",
                 "acme-companion.renewed": "signal:HUP",
@@ -122,7 +128,7 @@ class TlsSiblings:
 
     @property
     def asked(self) -> list[str]:
-        return [f"{one.service}: {what}" for one in self.all for what in one.asked]
+        return [f"{one.name}: {what}" for one in self.all for what in one.asked]
 
     async def list(self) -> tuple[Sibling, ...]:
         if self.unreachable:
@@ -130,4 +136,4 @@ class TlsSiblings:
         return tuple(one.as_sibling() for one in self.all)
 
     async def act(self, sibling: Sibling, action: Action) -> None:
-        await next(one for one in self.all if one.service == sibling.identity).act(action)
+        await next(one for one in self.all if one.name == sibling.identity).act(action)

@@ -88,6 +88,14 @@ class Verification:
         """The failures: endpoints that serve another certificate."""
         return tuple(result for result in self.results if not result.ok)
 
+    def of(self, sibling: Sibling) -> tuple[EndpointResult, ...]:
+        """What this one of perhaps several containers of its service was seen to serve."""
+        return tuple(
+            result
+            for result in self.results
+            if result.endpoint.service == sibling.service and result.endpoint.host in sibling.addresses
+        )
+
     @property
     def finished(self) -> bool:
         """Every sibling that can be asked serves what it should, on every endpoint that answers."""
