@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from acme_companion.cycle.attempt import Attempt, to_verify
 from acme_companion.cycle.progress import remember_now
-from acme_companion.decide.deployment import Change
+from acme_companion.decide.deployment import Change, stale_ports
 from acme_companion.decide.report import DeploymentReport
 from acme_companion.decide.schedule import (
     AFTER_A_ROLL_BACK,
@@ -61,7 +61,7 @@ async def deploy(
         if restored:
             return await _brought_back(world, attempt, _rolled_back(memory, world, attempt, restored, before))
     because = "; ".join(
-        [*attempt.faults, *attempt.down.values(), *verification.unseen, *map(str, verification.stale)]
+        [*attempt.faults, *attempt.down.values(), *verification.unseen, *stale_ports(verification.stale)]
     )
     return attempt.report(verification, ok=False), _failed(memory, world, attempt, because)
 
@@ -96,7 +96,7 @@ async def _brought_back(world: World, attempt: Attempt, memory: Memory) -> tuple
         return attempt.report(ok=False, rolled_back=True), _failed(memory, world, attempt, str(problem))
     if verification.finished and not attempt.down:
         return attempt.report(verification, ok=False, rolled_back=True), _succeeded(memory)
-    because = "; ".join([*attempt.down.values(), *verification.unseen, *map(str, verification.stale)])
+    because = "; ".join([*attempt.down.values(), *verification.unseen, *stale_ports(verification.stale)])
     return attempt.report(verification, ok=False, rolled_back=True), _failed(memory, world, attempt, because)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from acme_companion.decide.alarm import ALARM_BEFORE, LOUD, WORDS, Alarm
+from acme_companion.decide.deployment import stale_ports
 from acme_companion.decide.steps import Archive, Deploy, Hold, Issue, Keep, Plan, Restore, Skip, Step
 from acme_companion.decide.verdicts import Readiness
 
@@ -132,9 +133,8 @@ def _deployment_lines(deployment: DeploymentReport) -> Iterator[tuple[str, str]]
         yield "error", "  a service did not come up with the new certificate: the previous one was put back"
     for sentence in deployment.sentences:
         yield ("info" if deployment.ok else "warning"), f"  {sentence}"
-    for result in deployment.endpoints:
-        if not result.ok:
-            yield "error", f"  {result}"
+    for sentence in stale_ports(deployment.endpoints):
+        yield "error", f"  {sentence}"
     if deployment.endpoints:
         serving = sum(result.ok for result in deployment.endpoints)
         yield "info", f"  served now: {serving} of {len(deployment.endpoints)} endpoints as expected"

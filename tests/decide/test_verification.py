@@ -7,10 +7,19 @@ from datetime import UTC, datetime
 
 import pytest
 
-from acme_companion.decide.deployment import EndpointResult, Expected, Verification, expected, judge
+from acme_companion.decide.deployment import (
+    EndpointResult,
+    Expected,
+    Verification,
+    expected,
+    judge,
+    stale_ports,
+)
 from acme_companion.decide.facts import Endpoint, Served, ServedCertificate, Sibling, Unanswered
 from acme_companion.decide.names import Name
 from acme_companion.decide.pair import Certificate
+from acme_companion.decide.report import DeploymentReport, Report, lines
+from acme_companion.decide.steps import Plan
 
 WHEN = datetime(2026, 11, 21, tzinfo=UTC)
 HOSTNAME = Name("mail.example.org")
@@ -206,3 +215,24 @@ def test_sentences() -> None:
     }
     v6 = EndpointResult(at(NGINX, 443, "tls", "mail.example.org", 1), "a", "a")
     assert str(v6) == "nginx-mailcow [fd00::9]:443/tls for mail.example.org serves the certificate it should"
+
+
+def test_hundreds_of_names_at_one_port() -> None:
+    """One sentence for each port that serves something else: a stack of hundreds of names must not bury the log."""
+    stale = [
+        EndpointResult(at(POSTFIX, port, "smtp", f"n{number}.example.org"), SHA["server"], SHA["old"])
+        for port in (25, 587)
+        for number in range(300)
+    ]
+    good = EndpointResult(at(POSTFIX, 465, "tls", "n0.example.org"), SHA["server"], SHA["server"])
+
+    assert stale_ports([good, *stale]) == (
+        f"{stale[0]}; the same for 299 other names",
+        f"{stale[300]}; the same for 299 other names",
+    )
+    assert len(lines_of(stale)) == 3
+
+
+def lines_of(results: list[EndpointResult]) -> list[str]:
+    deployment = DeploymentReport(ok=False, endpoints=tuple(results))
+    return [line for _, line in lines(Report(WHEN, WHEN, Plan(()), deployment=deployment))]

@@ -18,6 +18,7 @@ from acme_companion.decide.deployment.verification import (
     Verification,
     expected,
     judge,
+    stale_ports,
 )
 
 __all__ = [
@@ -42,4 +43,5 @@ __all__ = [
     "is_sibling",
     "judge",
     "rollout",
+    "stale_ports",
 ]

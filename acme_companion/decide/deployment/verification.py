@@ -63,6 +63,18 @@ class EndpointResult:
         }
 
 
+def stale_ports(results: Iterable[EndpointResult]) -> tuple[str, ...]:
+    """Those of `results` that serve another certificate: a sentence for each port, however many names it serves."""
+    ports: defaultdict[str, list[EndpointResult]] = defaultdict(list)
+    for result in results:
+        if not result.ok:
+            ports[_place(result.endpoint)].append(result)
+    told = []
+    for first, *others in ports.values():
+        told.append(f"{first}{f'; the same for {len(others)} other names' if others else ''}")
+    return tuple(told)
+
+
 _WHY_STALE = {
     "smtp": "; Postfix keeps certificates in a map that is built when it starts",
     "imap": "; Dovecot reads certificates when it starts or reloads",
