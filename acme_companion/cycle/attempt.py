@@ -117,7 +117,7 @@ class Attempt:
         """A container that does not run is its admin's business, unless an unfinished deployment of ours ended it."""
         ours = {*self.memory.under_way, *self.memory.ended}
         for sibling in siblings:
-            if sibling.name in ours and sibling.state not in {"running", "paused"}:
+            if sibling.name in ours and sibling.state != "running" and not came_up(sibling, sibling).by_hand:
                 await self._one(sibling, BRING_BACK)
 
     async def _some_siblings(self) -> tuple[Sibling, ...]:
@@ -128,8 +128,7 @@ class Attempt:
                 "nothing was restarted: set COMPOSE_PROJECT_NAME right, or RELOADER=none if that is meant"
             )
             self.told.append(self.faults[-1])
-        # Nothing that we do makes a container pause.
-        self._cut_off = [one for one in siblings if one.name in self.under_way and one.state != "paused"]
+        self._cut_off = [one for one in siblings if one.name in self.under_way]
         return siblings
 
     async def act_harder(self, verification: Verification) -> bool:
@@ -155,7 +154,8 @@ class Attempt:
         Not who refused to reload, and stands: it serves what it served, and a restart would end that.
         """
         self.expected = to_verify(self.world, self.memory)
-        for sibling, action in self._watched():
+        # Mail comes first: whoever is down is not kept waiting for those who stand.
+        for sibling, action in sorted(self._watched(), key=lambda one: one[0].name not in self.down):
             by_command = action.kind in {ActionKind.EXEC, ActionKind.SIGNAL}
             if not (by_command and sibling.identity in self.refused and sibling.name not in self.down):
                 await self._one(sibling, BRING_BACK)
@@ -275,7 +275,7 @@ class Attempt:
             verdict = came_up(before if after is None or (crashed_too and same and stood) else after, after)
             if not verdict.up and (stood or action.also_stopped):
                 down[before.name] = verdict.because
-                self.fell = self.fell or stood
+                self.fell = self.fell or (stood and not verdict.by_hand)
         return down
 
     def touched(self) -> tuple[str, ...]:

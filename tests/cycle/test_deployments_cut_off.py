@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from acme_companion.decide.deployment import ActionKind
@@ -201,3 +202,49 @@ async def test_a_certificate_is_gone_and_docker_was_away(stack: Stack, siblings:
     assert (report.deployment.ok, len(siblings.asked)) == (True, asked + 2)
     quiet = await stack.cycle(ENABLE_SSL_SNI="y", MAIL_DOMAINS=f"a.{stack.base}")
     assert (quiet.deployment.ok, len(siblings.asked)) == (None, asked + 2)
+
+
+async def test_who_is_down_is_brought_back_first(stack: Stack, siblings: TlsSiblings):
+    """Each restart takes its time, and those who stand can wait for it."""
+    await stack.cycle()
+    siblings.all[0].refuses = _Everything(but=stack.certificate().fingerprint)
+    order: list[str] = []
+
+    class InOrder:
+        async def list(self) -> tuple[Sibling, ...]:
+            return await siblings.list()
+
+        async def act(self, sibling: Sibling, action: Action) -> None:
+            order.append(f"{sibling.name}: {action}")
+            await siblings.act(sibling, action)
+
+    stack.siblings = InOrder()
+
+    assert (await stack.cycle(force=True)).deployment.rolled_back
+    assert order[2:] == ["nginx-mailcow: restart", "postfix-mailcow: restart"]
+
+
+async def test_who_is_paused_did_not_fall(stack: Stack, siblings: TlsSiblings):
+    """Somebody pauses a service for a backup while we look at it: a failure that is gone on with, and no roll back."""
+    await stack.cycle()
+    paused = True
+
+    class Paused:
+        async def list(self) -> tuple[Sibling, ...]:
+            first, second = await siblings.list()
+            acted = len(siblings.all[1].asked) > 1
+            return (first, replace(second, state="paused") if acted and paused else second)
+
+        async def act(self, sibling: Sibling, action: Action) -> None:
+            await siblings.act(sibling, action)
+
+    stack.siblings = Paused()
+    report = await stack.cycle(force=True)
+    assert (report.failed, report.deployment.rolled_back) == (True, False)
+    paused = False
+    await until_tried_again(stack, DEPLOYMENT)
+
+    report = await stack.cycle()
+
+    assert report.deployment.ok
+    assert siblings.all[1].asked == ["restart", "signal HUP"]

@@ -235,6 +235,11 @@ def test_what_does_not_run_is_left_alone(state: str) -> None:
             CameUp(up=False, because="stack-dovecot-mailcow-1 is 'exited', not running"),
             id="it ended",
         ),
+        pytest.param(
+            replace(DOVECOT, state="paused"),
+            CameUp(up=False, because="stack-dovecot-mailcow-1 is 'paused', not running", by_hand=True),
+            id="somebody pauses it, for a backup perhaps",
+        ),
         pytest.param(None, CameUp(up=False, because="stack-dovecot-mailcow-1 is gone"), id="it is gone"),
     ],
 )

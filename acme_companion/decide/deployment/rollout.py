@@ -50,10 +50,14 @@ def rollout(siblings: Iterable[Sibling], change: Change) -> Rollout:
 
 @dataclass(frozen=True, slots=True)
 class CameUp:
-    """Whether a sibling stands after its action, and why not (empty when it does)."""
+    """Whether a sibling stands after its action, and why not (empty when it does).
+
+    `by_hand`: somebody pauses it, removes it or is making it anew; no pair does that to a service.
+    """
 
     up: bool
     because: str = ""
+    by_hand: bool = False
 
 
 def came_up(before: Sibling, after: Sibling | None) -> CameUp:
@@ -68,10 +72,14 @@ def came_up(before: Sibling, after: Sibling | None) -> CameUp:
             up=False, because=f"{after.name} crashes: Docker restarted it {after.restart_count} times"
         )
     if after.state != "running":
-        return CameUp(up=False, because=f"{after.name} is {quoted(after.state)}, not running")
+        because = f"{after.name} is {quoted(after.state)}, not running"
+        return CameUp(up=False, because=because, by_hand=after.state in _BY_HAND)
     if after.health == "unhealthy":
         return CameUp(up=False, because=f"{after.name} runs, but its health check fails")
     return CameUp(up=True)
+
+
+_BY_HAND = frozenset({"created", "paused", "removing"})
 
 
 def _crashed(before: int, after: int) -> bool:
