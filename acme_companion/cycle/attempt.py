@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from acme_companion.cycle.expecting import to_verify
 from acme_companion.cycle.progress import remember_now
 from acme_companion.decide.deployment import (
     BRING_BACK,
@@ -25,10 +26,10 @@ from acme_companion.problems import Problem
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from acme_companion.cycle.expecting import ToVerify
     from acme_companion.decide.deployment import Action
     from acme_companion.decide.facts import Endpoint, Served, Sibling
     from acme_companion.decide.memory import Memory
-    from acme_companion.decide.pair import Certificate
     from acme_companion.decide.settings import Settings
     from acme_companion.ports import World
 
@@ -40,26 +41,6 @@ NOT_UP_FOR = 30.0
 """Seconds that a sibling may be down after its action before the old pair returns: mail must not wait for the whole limit."""
 CLOSED_FOR = 5.0
 """Seconds after which a port that does not answer, while others of its sibling do, counts as closed by choice."""
-
-
-@dataclass(frozen=True, slots=True)
-class ToVerify:
-    """What must be served: the server pair, and the lineages whose deployment is not finished. `others`: that are there besides."""
-
-    server: Certificate | None
-    lineages: tuple[Certificate, ...]
-    others: tuple[Certificate, ...] = ()
-
-
-def to_verify(world: World, memory: Memory) -> ToVerify:
-    """What the volume holds now of what `memory` says is not deployed yet."""
-    held, undeployed = world.store.read(), frozenset(memory.undeployed)
-    here = [(one.directory in undeployed, one.certificate) for one in held.lineages if one.certificate]
-    return ToVerify(
-        held.server,
-        tuple(certificate for wanted, certificate in here if wanted),
-        tuple(certificate for wanted, certificate in here if not wanted),
-    )
 
 
 @dataclass(slots=True)
@@ -96,8 +77,20 @@ class Attempt:
             names = ", ".join(sibling.name for sibling, _ in steps.steps)
             self.world.log.info(f"taking {names} through the new certificates")
         for sibling, action in steps.steps:
-            await self._one(sibling, action)
+            if await self._somebody_fell():
+                self.told.append(f"{sibling.name}: left alone, because {'; '.join(self.down.values())}")
+            else:
+                await self._one(sibling, action)
         await self._start_whom_we_stopped(siblings)
+
+    async def _somebody_fell(self) -> bool:
+        """Whether one that we acted on does not stand: then the others go on with what they have. Waits for nobody."""
+        try:
+            siblings = await self.world.siblings.list() if self.acted else ()
+        except Problem:
+            return False  # who fell is seen when what is served is looked at
+        self.down = self._down(siblings, crashed_too=True)
+        return self.fell
 
     async def act_again(self) -> None:
         """Only on whom an unfinished deployment left down, out or serving something else: the others have done their part."""

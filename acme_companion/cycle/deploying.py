@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from acme_companion.cycle.attempt import Attempt, to_verify
+from acme_companion.cycle.attempt import Attempt
+from acme_companion.cycle.expecting import to_verify
 from acme_companion.cycle.progress import remember_now
 from acme_companion.decide.deployment import Change, stale_ports
 from acme_companion.decide.report import DeploymentReport

@@ -205,14 +205,15 @@ async def test_a_certificate_is_gone_and_docker_was_away(stack: Stack, siblings:
 
 
 async def test_who_is_down_is_brought_back_first(stack: Stack, siblings: TlsSiblings):
-    """Each restart takes its time, and those who stand can wait for it."""
+    """Each restart takes its time, and those who stand can wait for it. Here the first one falls while we act on the second."""
     await stack.cycle()
     siblings.all[0].refuses = _Everything(but=stack.certificate().fingerprint)
     order: list[str] = []
 
     class InOrder:
         async def list(self) -> tuple[Sibling, ...]:
-            return await siblings.list()
+            first, second = await siblings.list()
+            return (replace(first, state="running") if len(order) < 2 else first, second)
 
         async def act(self, sibling: Sibling, action: Action) -> None:
             order.append(f"{sibling.name}: {action}")
@@ -248,3 +249,18 @@ async def test_who_is_paused_did_not_fall(stack: Stack, siblings: TlsSiblings):
 
     assert report.deployment.ok
     assert siblings.all[1].asked == ["restart", "signal HUP"]
+
+
+async def test_the_others_are_left_alone_when_one_falls(stack: Stack, siblings: TlsSiblings):
+    """A pair that ends one service would end the next one as well: it goes on with the old pair, and is not touched at all."""
+    await stack.cycle()
+    first, second = siblings.all
+    old, asked = stack.certificate().fingerprint, len(second.asked)
+    first.refuses = second.refuses = _Everything(but=old)
+
+    report = await stack.cycle(force=True)
+
+    assert report.deployment.rolled_back
+    assert len(second.asked) == asked
+    assert {one.served for one in report.deployment.endpoints} == {old}
+    assert [one.state for one in await siblings.list()] == ["running", "running"]
