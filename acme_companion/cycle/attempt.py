@@ -45,7 +45,7 @@ CLOSED_FOR = 5.0
 
 @dataclass(slots=True)
 class Attempt:
-    """One deployment under way. `told`: sentences for the report; `faults`: actions that failed.
+    """One deployment under way. `told`, `warnings`: sentences for the report; `faults`: actions that failed.
 
     `refused`: identities of siblings whose action failed; `down`: who is not up, as sentences by name; `fell`: one of these stood
     before our action. `under_way`, `ended`: as in `Memory`.
@@ -58,6 +58,7 @@ class Attempt:
     acted: list[tuple[Sibling, Action]] = field(default_factory=list)
     refused: set[str] = field(default_factory=set)
     told: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     down: dict[str, str] = field(default_factory=dict)
     fell: bool = False
@@ -73,6 +74,7 @@ class Attempt:
         siblings = await self._some_siblings()
         steps = rollout(siblings, change)
         self.told += steps.left_alone
+        self.warnings += steps.complaints
         if steps.steps:
             names = ", ".join(sibling.name for sibling, _ in steps.steps)
             self.world.log.info(f"taking {names} through the new certificates")
@@ -96,7 +98,9 @@ class Attempt:
         """Only on whom an unfinished deployment left down, out or serving something else: the others have done their part."""
         siblings = await self._some_siblings()
         verification = await self._until_settled(LOOK_BEFORE_ACTING)
-        for sibling, action in rollout(siblings, Change.CHANGED).steps:
+        steps = rollout(siblings, Change.CHANGED)
+        self.warnings += steps.complaints
+        for sibling, action in steps.steps:
             # Of who shows nothing (out of our sight, or started with a pair that was broken) only our own actions are known,
             # and nobody shows what is gone.
             shown = verification.of(sibling)
@@ -281,4 +285,5 @@ class Attempt:
     ) -> DeploymentReport:
         seen = verification or Verification()
         sentences = (*self.told, *seen.unanswered, *seen.unseen, *self.down.values())
-        return DeploymentReport(ok, tuple(dict.fromkeys(sentences)), seen.results, rolled_back)
+        told = tuple(dict.fromkeys(sentences))
+        return DeploymentReport(ok, told, seen.results, rolled_back, tuple(self.warnings))

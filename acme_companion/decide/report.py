@@ -43,12 +43,16 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class DeploymentReport:
-    """How the siblings took the pairs up: a sentence each, and what every endpoint serves. `ok` is None when nobody was touched."""
+    """How the siblings took the pairs up: a sentence each, and what every endpoint serves. `ok` is None when nobody was touched.
+
+    `warnings`: what an admin should mend although all went well.
+    """
 
     ok: bool | None = None
     sentences: tuple[str, ...] = ()
     endpoints: tuple[EndpointResult, ...] = ()
     rolled_back: bool = False
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +135,8 @@ def _held_up_alike(plan: Plan) -> Iterable[list[Hold]]:
 def _deployment_lines(deployment: DeploymentReport) -> Iterator[tuple[str, str]]:
     if deployment.rolled_back:
         yield "error", "  a service did not come up with the new certificate: the previous one was put back"
+    for sentence in deployment.warnings:
+        yield "warning", f"  {sentence}"
     for sentence in deployment.sentences:
         yield ("info" if deployment.ok else "warning"), f"  {sentence}"
     for sentence in stale_ports(deployment.endpoints):
@@ -212,7 +218,7 @@ def as_data(report: Report) -> dict[str, Any]:
         "deployment": {
             "ok": report.deployment.ok,
             "rolled_back": report.deployment.rolled_back,
-            "sentences": list(report.deployment.sentences),
+            "sentences": [*report.deployment.warnings, *report.deployment.sentences],
             "endpoints": [result.as_data() for result in report.deployment.endpoints],
         },
     }

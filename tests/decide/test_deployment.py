@@ -26,6 +26,9 @@ from acme_companion.decide.deployment import (
     rollout,
 )
 from acme_companion.decide.facts import Sibling
+from acme_companion.decide.report import DeploymentReport, Report, lines
+from acme_companion.decide.steps import Plan
+from tests.builders import NOW
 
 HUP = Action(ActionKind.SIGNAL, ("HUP",))
 PREFIX = "acme-companion."
@@ -210,6 +213,19 @@ def test_what_does_not_run_is_left_alone(state: str) -> None:
             " certificate when it starts",
         )
     )
+
+
+def test_a_label_that_is_not_understood() -> None:
+    """Nothing is done to the container, so it will serve an expired certificate one day: a warning, also when all else went well."""
+    found = rollout([replace(POSTFIX, labels={"acme-companion.action": "restrat"}), NGINX], Change.RENEWED)
+    deployment = DeploymentReport(ok=True, sentences=("done",), warnings=found.complaints)
+
+    assert [one.name for one, _ in found.steps] == [NGINX.name]
+    (complaint,) = found.complaints
+    assert list(lines(Report(NOW, NOW, Plan(()), deployment=deployment))) == [
+        ("warning", f"  {complaint}"),
+        ("info", "  done"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """What to do, one after the other: never two services at once. `left_alone`: who is not touched, as sentences."""
+    """What to do, one after the other: never two services at once. `left_alone`: who is not touched, as sentences.
+
+    `complaints`: labels that were not understood, for their admin.
+    """
 
     steps: tuple[tuple[Sibling, Action], ...] = ()
     left_alone: tuple[str, ...] = ()
+    complaints: tuple[str, ...] = ()
 
 
 def rollout(siblings: Iterable[Sibling], change: Change) -> Rollout:
@@ -30,11 +34,12 @@ def rollout(siblings: Iterable[Sibling], change: Change) -> Rollout:
     """
     steps: list[tuple[Sibling, Action]] = []
     left_alone: list[str] = []
+    complaints: list[str] = []
     for sibling in sorted(siblings, key=position):
         found = handling(sibling)
         if found is None:
             continue
-        left_alone.extend(found.complaints)
+        complaints.extend(found.complaints)
         action = found.action(change)
         if action.kind is ActionKind.NONE:
             continue
@@ -45,7 +50,7 @@ def rollout(siblings: Iterable[Sibling], change: Change) -> Rollout:
                 f"{sibling.name} is {quoted(sibling.state)}, not running: it is not started by us and reads"
                 " the new certificate when it starts"
             )
-    return Rollout(tuple(steps), tuple(left_alone))
+    return Rollout(tuple(steps), tuple(left_alone), tuple(complaints))
 
 
 @dataclass(frozen=True, slots=True)
