@@ -143,6 +143,7 @@ def test_handling(found: Sibling, expected: Handling | None) -> None:
     [
         ("action", "signal:KILL", "KILL would end it; write restart"),
         ("action", "signal:sigterm", "TERM would end it; write restart"),
+        ("action", "signal:QUIT", "QUIT would end it; write restart"),
         ("action", "signal:1; reboot", "write the name of a signal, such as signal:HUP"),
         ("action", "exec:", "exec: needs a command, such as exec:nginx -s reload"),
         ("action", "exec:say 'hi", "the command cannot be split into words (No closing quotation)"),

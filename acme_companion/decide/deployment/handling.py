@@ -63,7 +63,9 @@ _PREFIX = "acme-companion."
 _LABELS = frozenset(_PREFIX + key for key in ("action", "renewed", "changed", "endpoints", "sni"))
 _SIGNAL = re.compile(r"(?:SIG)?([A-Z][A-Z0-9+-]{1,10})\Z")
 # What ends a process is no way to make it read a file.
-_DEADLY = frozenset({"KILL", "STOP", "ABRT", "SEGV", "TERM", "INT"})
+_DEADLY = frozenset(
+    {"KILL", "STOP", "ABRT", "SEGV", "TERM", "INT", "QUIT", "ILL", "BUS", "FPE", "SYS", "TRAP"}
+)
 _MOST_PORTS = 32
 
 
