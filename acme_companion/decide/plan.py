@@ -288,11 +288,10 @@ def _deploys(held: Held, now: datetime, *, force: bool) -> Iterator[Deploy]:
     if not (memory.undeployed or memory.gone or memory.under_way):
         return
     failed = memory.lineage_failures.get(DEPLOYMENT)
-    if force or failed is None or failed.wait_until <= now:
-        because = (
-            failed.because if failed else "the last cycle ended before the siblings were seen to serve it"
-        )
-        yield Deploy(memory.undeployed, because)
+    # Who fell while nobody looked is not left down until an older failure's wait is over.
+    if force or failed is None or failed.wait_until <= now or memory.under_way:
+        cut_off = "the last cycle ended before the siblings were seen to serve it"
+        yield Deploy(memory.undeployed, failed.because if failed else cut_off)
 
 
 def _nothing_ready(wanted: WantedCertificate, left_out: tuple[LeftOut, ...]) -> str:

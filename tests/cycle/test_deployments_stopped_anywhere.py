@@ -68,3 +68,23 @@ async def test_whichever_call_it_is(stack: Stack, siblings: TlsSiblings, *, fall
             return
         stack.clock.let_pass(days=3)
     pytest.fail(f"a deployment calls Docker more than {MOST_CALLS} times")
+
+
+async def test_stopped_while_an_older_failure_waits(stack: Stack, siblings: TlsSiblings):
+    """A deployment that failed is tried again later; a service that fell since then is not left down until then."""
+    await stack.cycle()
+    siblings.unreachable = True
+    assert (await stack.cycle(force=True)).failed
+    siblings.unreachable, previous = False, stack.certificate().fingerprint
+    siblings.all[1].refuses = _Everything(but=previous)
+    stack.siblings = _StoppedAt(siblings, len(siblings.all) * 2)
+    with suppress(asyncio.CancelledError):
+        await asyncio.create_task(stack.cycle(force=True))
+    stack.siblings = siblings
+    assert siblings.all[1].as_sibling().state == "exited"
+
+    report = await stack.cycle()
+
+    assert report.deployment.rolled_back
+    assert stack.certificate().fingerprint == previous
+    assert [one.state for one in await siblings.list()] == ["running", "running"]
