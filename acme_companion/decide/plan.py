@@ -291,7 +291,8 @@ def _deploys(held: Held, now: datetime, *, force: bool) -> Iterator[Deploy]:
     # Who fell while nobody looked is not left down until an older failure's wait is over.
     if force or failed is None or failed.wait_until <= now or memory.under_way:
         cut_off = "the last cycle ended before the siblings were seen to serve it"
-        yield Deploy(memory.undeployed, failed.because if failed else cut_off)
+        changed = (*memory.undeployed, *memory.gone)
+        yield Deploy(changed, failed.because if failed else cut_off)
 
 
 def _nothing_ready(wanted: WantedCertificate, left_out: tuple[LeftOut, ...]) -> str:

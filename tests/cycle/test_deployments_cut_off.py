@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from acme_companion.decide.deployment import ActionKind
+from acme_companion.decide.report import lines
 from acme_companion.decide.steps import DEPLOYMENT
 from acme_companion.problems import NotYet
 from tests.cycle.stack import steps, stopped
@@ -199,6 +200,9 @@ async def test_a_certificate_is_gone_and_docker_was_away(stack: Stack, siblings:
 
     report = await stack.cycle(ENABLE_SSL_SNI="y", MAIL_DOMAINS=f"a.{stack.base}")
 
+    assert ("info", f"siblings are taken through imap.b.{stack.base} again: ") in [
+        (level, line.partition("Docker")[0]) for level, line in lines(report)
+    ]
     assert (report.deployment.ok, len(siblings.asked)) == (True, asked + 2)
     quiet = await stack.cycle(ENABLE_SSL_SNI="y", MAIL_DOMAINS=f"a.{stack.base}")
     assert (quiet.deployment.ok, len(siblings.asked)) == (None, asked + 2)
