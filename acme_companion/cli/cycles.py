@@ -28,8 +28,10 @@ if TYPE_CHECKING:
 DONE, FAILED = 0, 1
 NEEDED_LATER = (
     "acme_companion.act.acme.authority",
+    "acme_companion.act.challenges.solving",
     "acme_companion.act.siblings.docker_engine",
     "acme_companion.act.siblings.dockerapi",
+    "acme_companion.look.database",
     "acme_companion.tell.redis",
 )
 

@@ -14,7 +14,6 @@ import aiohttp
 from acme_companion import USER_AGENT
 from acme_companion.act.acme.proxies import proxy_for
 from acme_companion.act.challenges.http01 import responding
-from acme_companion.act.challenges.solving import SolvingDoors, solving
 from acme_companion.act.siblings import open_siblings
 from acme_companion.act.siblings.own_container import own_container_id
 from acme_companion.act.store.accounts import AccountKeys
@@ -33,7 +32,7 @@ from acme_companion.ports import World
 from acme_companion.problems import NotYet
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Collection
     from contextlib import AbstractAsyncContextManager
     from datetime import datetime
 
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
     from acme_companion.decide.deployment import Action
     from acme_companion.decide.facts import Sibling
     from acme_companion.decide.memory import Authority
+    from acme_companion.decide.names import Name
     from acme_companion.decide.settings import Ca, DnsZone, Settings
     from acme_companion.ports import CertificateAuthority, Clock, Log, Siblings, Solving
 
@@ -76,19 +76,25 @@ async def _has_account(clock: Clock, ca: Ca, account_key: bytes) -> bool:
     return await has_account(ca, clock, account_key)
 
 
-def _solving_doors(settings: Settings, clock: Clock, log: Log) -> SolvingDoors:
+def _solving(
+    settings: Settings, clock: Clock, log: Log, names: Collection[Name]
+) -> AbstractAsyncContextManager[Solving]:
+    # What publishes and awaits records is for those who issue, and most cycles do not.
+    from acme_companion.act.challenges.solving import SolvingDoors, solving
+
     def editor(zone: DnsZone) -> RecordEditor:
         from acme_companion.act.dns.providers import record_editor
 
         return record_editor(zone, clock, log, os.environ)  # noqa: TID251 - the door
 
-    return SolvingDoors(
+    doors = SolvingDoors(
         clock=clock,
         log=log,
         looks=partial(open_txt_looks, settings.checks),
         editor=editor,
         leftovers=Path(settings.volume) / OWN / LEFTOVERS,
     )
+    return solving(settings, doors, names)
 
 
 class _Siblings:
@@ -130,7 +136,7 @@ async def open_world(
             ),
             siblings=_Siblings(lambda: open_siblings(settings.deployment, clock, log, own_container_id())),
             responding=partial(responding, settings.http01, clock),
-            solving=partial(solving, settings, _solving_doors(settings, clock, log)),
+            solving=partial(_solving, settings, clock, log),
             directory=lambda ca: directory(
                 session, ca_trust(), ca.directory_url, proxy=proxy_for(ca.directory_url)
             ),

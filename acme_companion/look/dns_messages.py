@@ -1,7 +1,7 @@
 """DNS messages (RFC 1035 section 4): a question as bytes, and what a reply says.
 
-A pass asks ten thousand questions, and most replies hold no record: those are read from their header alone, which costs
-a tenth of taking a whole message apart. dnspython reads everything else.
+A pass asks ten thousand questions, and most replies hold no record, or nothing but addresses: those are read in place, which
+costs a tenth of taking a whole message apart. dnspython reads everything else.
 """
 
 from __future__ import annotations
@@ -28,6 +28,11 @@ _HEADER = struct.Struct("!6H")
 _IN = 1
 # RFC 6891: OPT, 1232 bytes over UDP (no fragments), no flags. It is what lets a resolver send RFC 8914 errors.
 _OPT = struct.pack("!BHHIH", 0, 41, 1232, 0, 0)
+_OWNER = b"\xc0\x0c"
+"""A pointer to the name in the question: the owner of every record that no alias led to (RFC 1035 section 4.1.4)."""
+_ADDRESS_SIZES = {b"\0\1": 4, b"\0\34": 16}
+"""The bytes of an A and an AAAA record, by its type."""
+_RECORD = struct.Struct("!2HIH")  # type, class, time to live, bytes
 _DNSSEC_ERRORS = {5, 6, 7, 8, 9, 10, 11, 12, 25}
 """RFC 8914 section 4 and its registry: DNSSEC Indeterminate … NSEC Missing, Signature Expired before Valid."""
 
@@ -59,9 +64,10 @@ def query(identity: int, section: bytes, *, recursion: bool = True, checked: boo
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A reply to our question. `message` is None when it holds no record; `truncated`: ask again over TCP.
+    """A reply to our question. `message` is None when it holds no record, or only the `addresses` that were asked for, as bytes.
 
-    `fault`: why a reply without an error code is no answer all the same. `authoritative`: the server holds the zone (AA).
+    `truncated`: ask again over TCP. `fault`: why a reply without an error code is no answer all the same. `authoritative`: the
+    server holds the zone (AA).
     """
 
     rcode: Rcode
@@ -69,6 +75,7 @@ class Reply:
     truncated: bool = False
     fault: str = ""
     authoritative: bool = False
+    addresses: tuple[bytes, ...] = ()
 
     @property
     def failure(self) -> str:
@@ -100,16 +107,42 @@ def read_reply(wire: bytes, section: bytes) -> Reply | None:
         return None
     if flags & dns.flags.TC:
         return Reply(rcode, truncated=True)
+    authoritative = bool(flags & dns.flags.AA)
     if negative and not answers:
         known = flags & (dns.flags.AA | dns.flags.RA) or rcode == dns.rcode.NXDOMAIN
         lame = not known and not (authorities and _is_soa(wire, end))
         fault = "a referral instead of an answer (no recursion for us?)" if lame else ""
-        return Reply(rcode, fault=fault, authoritative=bool(flags & dns.flags.AA))
+        return Reply(rcode, fault=fault, authoritative=authoritative)
+    if rcode == dns.rcode.NOERROR and (found := _addresses(wire, end, section, answers)):
+        return Reply(rcode, authoritative=authoritative, addresses=found)
+    return _whole(wire, rcode, authoritative=authoritative)
+
+
+def _whole(wire: bytes, rcode: Rcode, *, authoritative: bool) -> Reply:
     try:
         message = dns.message.from_wire(wire)
     except (dns.exception.DNSException, ValueError, struct.error) as problem:
         return Reply(rcode, fault=f"a reply that cannot be read ({quoted(str(problem))})")
-    return Reply(message.rcode(), message, authoritative=bool(flags & dns.flags.AA))
+    return Reply(message.rcode(), message, authoritative=authoritative)
+
+
+def _addresses(wire: bytes, offset: int, section: bytes, count: int) -> tuple[bytes, ...]:
+    """The addresses in an answer that holds nothing else; empty for any other, which dnspython must read."""
+    size = _ADDRESS_SIZES.get(section[-4:-2])
+    if size is None:
+        return ()
+    found = []
+    for _ in range(count):
+        # The owner is a pointer to the question, or stands there once more, where a server does not compress.
+        owner = _OWNER if wire.startswith(_OWNER, offset) else section[:-4]
+        start = offset + len(owner)
+        if not wire.startswith(owner + section[-4:], offset):
+            return ()
+        offset = start + _RECORD.size + size
+        if len(wire) < offset or _RECORD.unpack_from(wire, start)[3] != size:
+            return ()
+        found.append(wire[offset - size : offset])
+    return tuple(dict.fromkeys(found))
 
 
 def _is_soa(wire: bytes, offset: int) -> bool:

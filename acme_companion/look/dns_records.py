@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import dns.name
 import dns.rcode
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from acme_companion.look.resolvers import Resolvers
 
 T = TypeVar("T")
+_Record: TypeAlias = "Rdata | bytes"
+"""Of dnspython, or an address as DNS has it."""
 
 _LONGEST_CHAIN = 16
 """Aliases followed in a row; resolvers themselves stop at 8 to 16."""
@@ -61,7 +63,7 @@ async def caa(resolvers: Resolvers, host: str) -> CaaLook:
 class _Found:
     """`via`: the aliases that led to the records, in order; `missing`: why there is none."""
 
-    records: tuple[Rdata, ...] = ()
+    records: tuple[_Record, ...] = ()
     via: tuple[str, ...] = ()
     missing: str = ""
 
@@ -86,11 +88,11 @@ async def _follow(resolvers: Resolvers, name: str, record_type: RdataType) -> _F
             return _Found((), tuple(via), _missing(name, via, reply))
 
 
-def _read(reply: Reply, asked: str, record_type: RdataType) -> tuple[tuple[Rdata, ...], list[str], bool]:
+def _read(reply: Reply, asked: str, record_type: RdataType) -> tuple[tuple[_Record, ...], list[str], bool]:
     """The records in a reply, the aliases before them, and whether "none" is the last word."""
     message = reply.message
     if message is None:
-        return (), [], True
+        return reply.addresses, [], True
     owner = dns.name.from_text(asked)
     aliases: list[str] = []
     for _ in range(_LONGEST_CHAIN + 1):
@@ -115,12 +117,12 @@ def _missing(name: str, via: list[str], reply: Reply) -> str:
     return f"{name} is an alias (CNAME) of {via[-1]}, which {what}" if via else f"{name} {what}"
 
 
-def _parsed(records: tuple[Rdata, ...], kind: Callable[[str], T]) -> tuple[T, ...]:
-    return tuple(kind(rdata.to_text()) for rdata in records)
+def _parsed(records: tuple[_Record, ...], kind: Callable[[str | bytes], T]) -> tuple[T, ...]:
+    return tuple(kind(record if isinstance(record, bytes) else record.to_text()) for record in records)
 
 
-def _caa_record(rdata: Rdata) -> CaaRecord:
-    flags, tag, value = rdata.flags, rdata.tag, rdata.value  # type: ignore[attr-defined]  # Rdata's subtype is known by what was asked
+def _caa_record(rdata: _Record) -> CaaRecord:
+    flags, tag, value = rdata.flags, rdata.tag, rdata.value  # type: ignore[union-attr]  # Rdata's subtype is known by what was asked
     return CaaRecord(
         flags, tag.decode("ascii", "backslashreplace"), value.decode("ascii", "backslashreplace")
     )

@@ -10,7 +10,7 @@ import pymysql
 import pytest
 
 from acme_companion.decide.settings import Database, HostPort, Secret
-from acme_companion.look import domains as module
+from acme_companion.look import database as module
 from acme_companion.look.domains import mail_domains
 from tests.bed.process import LOOPBACK, free_port
 from tests.builders import names, naming

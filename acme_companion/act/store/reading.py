@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from acme_companion.act.store import files, generations, keys, layout
@@ -20,9 +21,10 @@ if TYPE_CHECKING:
 
 
 class PairReader:
-    """Reads pairs; a private key that many of them share is parsed once."""
+    """Reads pairs; what it has parsed once, be it a key that many of them share, is not parsed again while it stays the same."""
 
     def __init__(self) -> None:
+        self._certificates: dict[bytes, Certificate] = {}
         self._digests: dict[bytes, str] = {}
 
     def certificate(self, directory: Path) -> Certificate | None:
@@ -38,29 +40,35 @@ class PairReader:
         if chain is None:
             return None
         try:
-            certificate = certificate_of(leaf_of(chain))
+            certificate = self._certificate(chain)
         except NotAPair as problem:
             raise NotAPair(f"{directory / CERTIFICATE}: {problem}") from None
         if self._digest(directory / KEY) != certificate.spki:
             raise NotAPair(f"{directory / KEY}: does not belong to the {CERTIFICATE} beside it")
         return certificate
 
+    def _certificate(self, chain: bytes) -> Certificate:
+        known = sha256(chain).digest()
+        if known not in self._certificates:
+            self._certificates[known] = certificate_of(leaf_of(chain))
+        return self._certificates[known]
+
     def _digest(self, path: Path) -> str:
         key = files.read(path)
         if key is None:
             raise NotAPair(f"{path}: is missing")
-        if key not in self._digests:
+        known = sha256(key).digest()  # a secret that is in the memory twice is one too many
+        if known not in self._digests:
             try:
-                self._digests[key] = public_key_digest(key)
+                self._digests[known] = public_key_digest(key)
             except NotAPair as problem:
                 raise NotAPair(f"{path}: {problem}") from None
-        return self._digests[key]
+        return self._digests[known]
 
 
-def held(root: Path, example: Path, memory: Memory) -> Held:
+def held(root: Path, example: Path, memory: Memory, pairs: PairReader) -> Held:
     """Everything that decisions need of the volume; raises `Damaged` when it cannot be listed at all."""
     files.require_directory(root)
-    pairs = PairReader()
     lineages = tuple(_lineages(root, pairs, memory))
     memory = _adopting(memory, lineages)
     server, damage = pair_or_damage(root, pairs)

@@ -70,6 +70,7 @@ class Volume:
         self._log = log
         self._state = State(root / OWN, log)
         self._journal = Journal(root / OWN, log)
+        self._pairs = reading.PairReader()
         self._held = False
         self._warned: set[str] = set()
         self._wish_stays = False
@@ -95,7 +96,7 @@ class Volume:
                 self._held = False
 
     def read(self) -> Held:
-        held = reading.held(self._root, self._example, self._state.load())
+        held = reading.held(self._root, self._example, self._state.load(), self._pairs)
         wish = self._is_wish(there=held.force_renew)
         ephemeral = self._why_ephemeral(self._root)
         return replace(held, force_renew=wish, orders=self._journal.read(), ephemeral=ephemeral)
@@ -135,7 +136,7 @@ class Volume:
         )
         if mended or held.server_damage:
             self._state.not_served_yet((*mended, *([hostname.directory] if held.server_damage else ())), now)
-        server, _ = reading.pair_or_damage(self._root, reading.PairReader())
+        server, _ = reading.pair_or_damage(self._root, self._pairs)
         if server is not None and reading.is_own_stopgap(self._root, server):
             self._state.adopt(server.fingerprint, now)
         return (*made, *mended.values())
