@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 from cryptography import x509
 
-from acme_companion.act.acme.network import CONNECTIONS
+from acme_companion.decide.limits.requests import CONNECTIONS
 from acme_companion.decide.names import Name
 from acme_companion.decide.pair import Pair, leaf_of
 from acme_companion.decide.settings import Http01

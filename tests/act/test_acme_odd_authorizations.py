@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from acme_companion.act.acme import network, pacing
 from acme_companion.act.acme.pacing import Nonces
 from acme_companion.act.acme.proof import SETTLING
 from acme_companion.problems import NotYet, Refused
@@ -50,10 +49,3 @@ def test_header_that_is_no_nonce(nonce: str) -> None:
     nonces.keep(nonce)
 
     assert nonces.take() is None
-
-
-def test_the_pace_leaves_room_for_what_piles_up_on_the_way() -> None:
-    """The CA's own limit for one address, 250 a second and 125 at once, is never passed."""
-    assert pacing.REQUESTS_A_SECOND == 250
-    assert pacing.BURST + network.CONNECTIONS == 125
-    assert (pacing.NONCES_A_SECOND, pacing.NONCE_BURST, network.CONNECTIONS) == (20, 10, 10)

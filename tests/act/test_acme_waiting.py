@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from acme_companion.act.acme import pacing, proxies
 from acme_companion.act.acme.pacing import Nonces, Pace
 from acme_companion.act.acme.waiting import Patience, together
+from acme_companion.decide.known_cas import LETS_ENCRYPT, LETS_ENCRYPT_STAGING
+from acme_companion.decide.limits.requests import (
+    CONNECTIONS,
+    LETS_ENCRYPTS,
+    NONCES,
+    OURS,
+    Bucket,
+    requests_at,
+)
 from tests.act.acme_world import StepClock, issue
 from tests.act.scripted_ca import scripted_ca
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 @pytest.mark.parametrize(
@@ -42,23 +57,64 @@ async def test_pauses_end() -> None:
     assert max(clock.slept) == 5.0
 
 
-async def test_pace() -> None:
-    """A burst is free; what is more goes evenly, and an idle second fills the bucket again."""
+def left_at(bucket: Bucket, pauses: Sequence[float]) -> list[float]:
+    """The moments at which requests go, after as many seconds each in which nothing is asked."""
     clock = StepClock()
-    pace = Pace(clock)
-    for _ in range(int(pacing.BURST)):
-        await pace.turn()
-    burst_took = sum(clock.slept)
-    for _ in range(240):
-        await pace.turn()
-    then_took = sum(clock.slept)
-    await clock.sleep(1.0)
-    clock.slept.clear()
-    await pace.turn()
+    pace = Pace(clock, bucket)
+    moments = []
 
-    assert burst_took == pytest.approx(0, abs=1e-6)
-    assert then_took - burst_took == pytest.approx(240 / pacing.REQUESTS_A_SECOND)
-    assert clock.slept == []
+    async def go() -> None:
+        for pause in pauses:
+            clock.moment += pause
+            await pace.turn()
+            moments.append(clock.moment)
+
+    asyncio.run(go())
+    return moments
+
+
+@pytest.mark.parametrize("bucket", [LETS_ENCRYPTS, OURS, NONCES], ids=str)
+def test_pace(bucket: Bucket) -> None:
+    """A burst is free; what is more goes evenly, and an idle second fills the bucket again."""
+    burst = int(bucket.at_once)
+    moments = left_at(bucket, [0.0] * (burst + 240) + [1.0])
+
+    assert moments[burst - 1] - moments[0] == pytest.approx(0, abs=1e-6)
+    assert moments[-2] - moments[0] == pytest.approx(240 / bucket.a_second)
+    assert moments[-1] - moments[-2] == pytest.approx(1.0)
+
+
+@given(st.lists(st.sampled_from([0.0, 0.0, 0.001, 0.004, 0.02, 0.3, 2.0]), max_size=400))
+@pytest.mark.parametrize("directory", [LETS_ENCRYPT, LETS_ENCRYPT_STAGING])
+def test_no_limit_of_lets_encrypts_is_ever_passed(directory: str, pauses: list[float]) -> None:
+    """Whatever is asked when: in no time does its load balancer see more than it takes, also when ten pile up on the way."""
+    moments = left_at(requests_at(directory), [*[0.0] * 150, *pauses])
+
+    limit, lowest = LETS_ENCRYPTS, float("inf")
+    for number, moment in enumerate(moments):
+        # Of all windows that end here, the one that begins where the fewest were sent for the time is the fullest.
+        lowest = min(lowest, number - limit.a_second * moment)
+        assert number + 1 - limit.a_second * moment - lowest + CONNECTIONS <= limit.at_once + 1e-6
+
+
+@pytest.mark.parametrize(
+    ("directory", "bucket"),
+    [
+        pytest.param(LETS_ENCRYPT, Bucket(250, 115), id="Let's Encrypt: below its own limit, with room for what piles up"),
+        pytest.param(LETS_ENCRYPT_STAGING, Bucket(250, 115), id="its staging directory has the same"),
+        pytest.param("https://ca.example/dir", Bucket(250, 250), id="nothing is known: a whole order in one go"),
+        pytest.param("https://letsencrypt.org.example/dir", Bucket(250, 250), id="only called so"),
+    ],
+)  # fmt: skip
+def test_what_a_ca_gets(directory: str, bucket: Bucket) -> None:
+    """A limit that is published is kept; none is made up that would hold up who runs a CA of their own."""
+    assert requests_at(directory) == bucket
+
+
+def test_nonces_for_all_connections_are_there_at_once() -> None:
+    """Each of our connections begins with a nonce, and the CA's limit for them is 20 a second, 10 at once."""
+    assert CONNECTIONS <= NONCES.at_once <= 10
+    assert NONCES.a_second <= 20
 
 
 async def test_pace_of_nonces() -> None:
@@ -71,7 +127,7 @@ async def test_pace_of_nonces() -> None:
         asked = len(ca.asked("/nonce"))
 
     assert asked > 100
-    assert sum(clock.slept) >= (asked - pacing.NONCE_BURST) / pacing.NONCES_A_SECOND - 0.1
+    assert sum(clock.slept) >= (asked - NONCES.at_once) / NONCES.a_second - 0.1
 
 
 def test_newest_nonce_goes_first_and_old_ones_not_at_all() -> None:

@@ -252,7 +252,7 @@ class Session:
 
     @cached_property
     def _network(self) -> Network:
-        return Network(self._http, self._key, self._clock, self._trust)
+        return Network(self._http, self._key, self._clock, self._trust, self._ca.directory_url)
 
     @cached_property
     def _trust(self) -> ssl.SSLContext:

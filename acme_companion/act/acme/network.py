@@ -10,16 +10,16 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 from yarl import URL
 
 from acme_companion import USER_AGENT
 from acme_companion.act.acme.answer import Answer, Declined
-from acme_companion.act.acme.pacing import NONCE_BURST, NONCES_A_SECOND, Nonces, Pace
+from acme_companion.act.acme.pacing import Nonces, Pace
 from acme_companion.act.acme.proxies import proxy_for
 from acme_companion.decide.acme_answers import NotAnAcmeAnswer, acme_url
 from acme_companion.decide.acme_headers import retry_after
 from acme_companion.decide.acme_problems import legible, without_credentials
+from acme_companion.decide.limits.requests import CONNECTIONS, NONCES, requests_at
 from acme_companion.problems import NotYet
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from acme_companion.act.acme.signing import AccountKey
     from acme_companion.ports import Clock
 
-CONNECTIONS = 10
 TIME_LIMIT = 30.0  # seconds for one request, whatever the other side does
 MOST_BYTES = 1024 * 1024
 NONCE_TRIES = 140  # of a CA that rejects nine in ten, one request in two million fails
@@ -62,15 +61,20 @@ class Unavailable(NotYet):
 
 
 class Network:
-    """Requests over few kept-alive connections. `account_url` signs for the account once it is known."""
+    """Requests to the CA of a directory over few kept-alive connections. `account_url` signs for the account once it is known."""
 
     def __init__(
-        self, session: aiohttp.ClientSession, key: AccountKey, clock: Clock, trust: ssl.SSLContext
+        self,
+        session: aiohttp.ClientSession,
+        key: AccountKey,
+        clock: Clock,
+        trust: ssl.SSLContext,
+        directory_url: str,
     ) -> None:
         self._session, self._key, self._clock, self._trust = session, key, clock, trust
         self._slots = asyncio.Semaphore(CONNECTIONS)
-        self._pace, self._nonces = Pace(clock), Nonces(clock)
-        self._nonce_pace = Pace(clock, NONCES_A_SECOND, NONCE_BURST)
+        self._pace, self._nonce_pace = Pace(clock, requests_at(directory_url)), Pace(clock, NONCES)
+        self._nonces = Nonces(clock)
         self.new_nonce_url = ""
         self.account_url = ""
 
@@ -102,22 +106,29 @@ class Network:
         accept: str = "application/json",
         tries: int = TRIES,
     ) -> Answer:
-        async for attempt in AsyncRetrying(
-            sleep=self._clock.sleep,
-            stop=lambda state: state.attempt_number >= tries,
-            wait=_pause,
-            retry=retry_if_exception(lambda e: isinstance(e, Unavailable) and e.worth_waiting),
-            reraise=True,
-        ):
-            with attempt:
-                # Signed afresh at every try: the same bytes must never go out twice (section 6.5).
-                async with self._slots:
-                    answer = await self._exchange(method, url, payload, by_key=by_key, accept=accept)
-                if answer.status >= 500:
-                    why = answer.problem().advice
-                    raise Unavailable(f"{url}: the CA has trouble: {why}", self._clock, answer, answered=True)
-                if answer.status >= 300:
-                    raise Declined(answer)
+        pause = FIRST_PAUSE
+        for left in reversed(range(tries)):
+            try:
+                return await self._once(method, url, payload, by_key=by_key, accept=accept)
+            except Unavailable as problem:
+                if not left or not problem.worth_waiting:
+                    raise
+                asked = problem.pause
+            await self._clock.sleep(pause if asked is None else asked)
+            pause *= 2
+        raise ValueError("a request needs one try at least")
+
+    async def _once(
+        self, method: str, url: str, payload: bytes | None, *, by_key: bool, accept: str
+    ) -> Answer:
+        # Signed afresh at every try: the same bytes must never go out twice (section 6.5).
+        async with self._slots:
+            answer = await self._exchange(method, url, payload, by_key=by_key, accept=accept)
+        if answer.status >= 500:
+            why = answer.problem().advice
+            raise Unavailable(f"{url}: the CA has trouble: {why}", self._clock, answer, answered=True)
+        if answer.status >= 300:
+            raise Declined(answer)
         return answer
 
     async def _exchange(
@@ -220,12 +231,6 @@ def _reason(problem: Exception) -> str:
     if isinstance(problem, aiohttp.ClientConnectorError):
         problem = problem.os_error  # aiohttp's own text holds the context of TLS, which tells nobody anything
     return legible(without_credentials(str(problem)), 200) or type(problem).__name__
-
-
-def _pause(state: RetryCallState) -> float:
-    problem = state.outcome.exception() if state.outcome else None
-    asked = problem.pause if isinstance(problem, Unavailable) else None
-    return FIRST_PAUSE * 2.0 ** (state.attempt_number - 1) if asked is None else asked
 
 
 async def _capped(response: aiohttp.ClientResponse, url: str) -> bytes:

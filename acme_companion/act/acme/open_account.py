@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from acme import messages
 from josepy.b64 import b64encode
 
+from acme_companion.act.acme.account import EXISTING
 from acme_companion.act.acme.answer import Declined
 from acme_companion.act.acme.network import Network, open_session, trust_in
 from acme_companion.act.acme.signing import AccountKey
@@ -48,7 +48,7 @@ class OpenAccount:
         """
         if not self._directory.key_change:
             raise Refused("the CA offers no change of account keys (its directory has no keyChange)")
-        payload = {"account": self.authority.account_uri, "oldKey": self._key.public()}
+        payload = {"account": self.authority.account_uri, "oldKey": self._key.public}
         inner = AccountKey(following).vouched(payload, self._directory.key_change)
         with _understood(self._clock):
             # Once: after a change whose answer was lost, the old key could not ask again anyway.
@@ -70,11 +70,10 @@ async def open_account(ca: Ca, clock: Clock, account_key: bytes) -> AsyncIterato
     """The account of `account_key` (PEM) at `ca`. Raises `NoAccount`, `Refused`, `Damaged` for a key that is none, `NotYet`."""
     key = AccountKey(account_key)
     async with open_session() as http:
-        network = Network(http, key, clock, trust_in(ca.ca_bundle))
+        network = Network(http, key, clock, trust_in(ca.ca_bundle), ca.directory_url)
         directory = await _directory(network, ca, clock)
-        question = messages.NewRegistration(only_return_existing=True)
         try:
-            answer = await network.post(directory.new_account, question.to_json(), by_key=True)
+            answer = await network.post(directory.new_account, EXISTING, by_key=True)
         except Declined as declined:
             if declined.kind == "accountDoesNotExist":
                 raise NoAccount(f"{ca.directory_url} knows no account with this key") from None
@@ -106,7 +105,7 @@ async def revoke_by_certificate_key(
 ) -> None:
     """Have a certificate revoked by whoever has its private key (PEM), with no account (section 7.6). Raises `Refused`, `NotYet`."""
     async with open_session() as http:
-        network = Network(http, AccountKey(certificate_key), clock, trust_in(ca.ca_bundle))
+        network = Network(http, AccountKey(certificate_key), clock, trust_in(ca.ca_bundle), ca.directory_url)
         directory = await _directory(network, ca, clock)
         with _understood(clock):
             await network.post(_revoke_url(directory), _revocation(der, reason), by_key=True)

@@ -7,17 +7,9 @@ from typing import TYPE_CHECKING
 from acme_companion.act.acme.signing import usable_nonce
 
 if TYPE_CHECKING:
+    from acme_companion.decide.limits.requests import Bucket
     from acme_companion.ports import Clock
 
-# Let's Encrypt's load balancer takes 250 requests a second from one address, and 125 at once. On the way at most one
-# request for each of our ten connections can pile up, so what leaves us at the full rate arrives with a burst of at
-# most ten more. Only a CA that is less than 40 ms away ever feels it.
-REQUESTS_A_SECOND = 250.0
-BURST = 125.0 - 10
-# It counts requests for nonces alone, and takes far fewer of them: each of our connections needs one to begin with,
-# and afterwards answers bring them. The directory, which is asked for once, counts for neither.
-NONCES_A_SECOND = 20.0
-NONCE_BURST = 10.0
 NONCE_LIFE = 300.0  # seconds; after a pause an old nonce is more likely refused than not
 MOST_NONCES = 64
 LONGEST_NONCE = 512  # characters
@@ -26,8 +18,8 @@ LONGEST_NONCE = 512  # characters
 class Pace:
     """A token bucket: `turn` returns when one more request is fair."""
 
-    def __init__(self, clock: Clock, a_second: float = REQUESTS_A_SECOND, burst: float = BURST) -> None:
-        self._clock, self._a_second, self._burst = clock, a_second, burst
+    def __init__(self, clock: Clock, bucket: Bucket) -> None:
+        self._clock, self._a_second, self._burst = clock, bucket.a_second, bucket.at_once
         self._ready_at = float("-inf")
 
     async def turn(self) -> None:

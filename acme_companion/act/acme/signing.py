@@ -41,22 +41,19 @@ class AccountKey:
     @cached_property
     def thumbprint(self) -> str:
         """The JWK thumbprint (RFC 7638), base64url: the second half of a key authorization (section 8.1)."""
-        return b64encode(self._key.thumbprint()).decode()
+        return _base64(self._key.thumbprint())
 
     def signed(self, payload: bytes, *, nonce: str, url: str, account: str) -> bytes:
         """A flattened JWS. Without an `account` URL the public key itself goes with it (section 6.2).
 
         It runs where it is called: P-256 takes 0.15 ms, RSA 4096 2 ms; a thread would cost more than it saves.
         """
-        signature = jws.JWS.sign(
-            payload,
-            key=self._key,
-            alg=self._algorithm,
-            nonce=decode_b64jose(nonce),
-            url=url,
-            kid=account or None,
-        )
-        return bytes(signature.json_dumps().encode())
+        # The library's own JWS takes three times as long as the signature, which counts at two requests for each name.
+        header: dict[str, Any] = {"alg": self._algorithm.name, "nonce": nonce, "url": url}
+        header |= {"kid": account} if account else {"jwk": self.public}
+        protected, text = _base64(json.dumps(header).encode()), _base64(payload)
+        signature = self._algorithm.sign(self._key.key, f"{protected}.{text}".encode())
+        return json.dumps({"protected": protected, "payload": text, "signature": _base64(signature)}).encode()
 
     @property
     def kind(self) -> str:
@@ -64,7 +61,8 @@ class AccountKey:
         bits = self._key.key.key_size
         return f"RSA {bits}" if isinstance(self._key, JWKRSA) else f"EC P-{bits}"
 
-    def public(self) -> dict[str, Any]:
+    @cached_property
+    def public(self) -> Mapping[str, Any]:
         """The public half as a JWK (RFC 7517)."""
         public: dict[str, Any] = self._key.public_key().to_json()
         return public
@@ -72,7 +70,7 @@ class AccountKey:
     def bound_to(self, external: ExternalAccount, url: str) -> dict[str, Any]:
         """The JWS that binds this key to an account at the CA's own site (section 7.3.4); `url` is newAccount's."""
         signature = jws.JWS.sign(
-            json.dumps(self.public()).encode(),
+            json.dumps(self.public).encode(),
             key=JWKOct(key=decode_b64jose(external.hmac_key.reveal())),
             alg=HS256,
             nonce=None,
@@ -89,13 +87,18 @@ class AccountKey:
         return _plain(signature)
 
 
+def _base64(data: bytes) -> str:
+    """Base64url without padding (RFC 7515 section 2)."""
+    return b64encode(data).decode()
+
+
 def _plain(signature: jws.JWS) -> dict[str, Any]:
     plain: dict[str, Any] = json.loads(signature.json_dumps())
     return plain
 
 
 def usable_nonce(nonce: str) -> bool:
-    """Whether a nonce is base64url (section 6.5.1) that the JWS library gives back unchanged."""
+    """Whether a nonce is base64url (section 6.5.1) without anything to spare."""
     try:
         return bool(nonce) and encode_b64jose(decode_b64jose(nonce)) == nonce
     except (DeserializationError, ValueError):  # ValueError: bytes of a header that are no characters

@@ -123,9 +123,9 @@ class UnderWay:
 
     async def _look_at_authorizations(self) -> None:
         """Raises `OrderDead` when one of them can never become valid any more."""
-        urls = self.order.authorizations
+        urls, ordered = self.order.authorizations, {identifier_of(name) for name in self.names}
         self.authorizations = dict(
-            zip(urls, await together(self._authorization(one) for one in urls), strict=True)
+            zip(urls, await together(self._authorization(one, ordered) for one in urls), strict=True)
         )
         if self.order.status != "invalid" and any(map(self._is_dead, self.authorizations.values())):
             raise OrderDead
@@ -141,9 +141,9 @@ class UnderWay:
             and one.expires <= self.clock.now()
         )
 
-    async def _authorization(self, url: str) -> Authorization:
+    async def _authorization(self, url: str, ordered: Collection[str]) -> Authorization:
         found = (await self.network.fetch(url)).read(authorization_of)
-        if found.name not in {identifier_of(name) for name in self.names}:
+        if found.name not in ordered:
             raise Refused(
                 "the CA wants an authorization for a name that was not ordered; nothing was validated"
             )
