@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 
+from benchmarks.cases.growth import growth
 from benchmarks.cases.idle import idle
 from benchmarks.cases.issue import issue, order_flow
 from benchmarks.cases.lineages import sni50
@@ -29,17 +30,11 @@ CASES: dict[str, tuple[Case, float]] = {  # with the seconds that each may take
     "idle50": (lambda results, asked: idle(results, 49, "idle50", asked.runs), 60),
     "idle1000": (lambda results, asked: idle(results, 1000, "idle1000", min(asked.runs, 3)), 120),
     "nonce15": (lambda results, asked: nonce15(results, everything=asked.full), 120),
-    "growth": (lambda results, _: _growth(results), 300),
+    "growth": (lambda results, asked: growth(results, min(asked.runs, 3)), 300),
 }
 FULL_ONLY = {"growth"}
 FULL_FACTOR = 10  # how much longer a case may take with --full
-DOMAINS = (1, 10, 100, 1000)  # for growth, with ten names each
 RUNS = 5
-
-
-async def _growth(results: Results) -> None:
-    for domains in DOMAINS:
-        await idle(results, domains, "growth", 1, [f"n{number}" for number in range(10)])
 
 
 async def _main(asked: argparse.Namespace) -> int:

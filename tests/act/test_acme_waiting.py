@@ -21,6 +21,7 @@ from acme_companion.decide.limits.requests import (
     Bucket,
     requests_at,
 )
+from tests.act.acme_proxy import as_is, problem
 from tests.act.acme_world import StepClock, issue
 from tests.act.scripted_ca import scripted_ca
 
@@ -111,10 +112,20 @@ def test_what_a_ca_gets(directory: str, bucket: Bucket) -> None:
     assert requests_at(directory) == bucket
 
 
-def test_nonces_for_all_connections_are_there_at_once() -> None:
-    """Each of our connections begins with a nonce, and the CA's limit for them is 20 a second, 10 at once."""
-    assert CONNECTIONS <= NONCES.at_once <= 10
-    assert NONCES.a_second <= 20
+@given(
+    st.lists(st.tuples(st.sampled_from([0.0, 0.05, 1.0]), st.sampled_from([0.0, 0.07, 0.149])), max_size=60)
+)
+def test_no_more_nonces_arrive_than_lets_encrypt_takes(asked: list[tuple[float, float]]) -> None:
+    """20 a second and 10 at once, however long each request is on its way, up to 0.15 s. All connections can begin at once."""
+    asked = [(0.0, 0.149)] * CONNECTIONS + asked
+    sent = left_at(NONCES, [pause for pause, _ in asked])
+    arrived = sorted(moment + delay for moment, (_, delay) in zip(sent, asked, strict=True))
+
+    lowest = float("inf")
+    for number, moment in enumerate(arrived):
+        lowest = min(lowest, number - 20 * moment)
+        assert number + 1 - 20 * moment - lowest <= 10 + 1e-6
+    assert sent[CONNECTIONS - 1] - sent[0] == pytest.approx(0, abs=1e-6)
 
 
 async def test_pace_of_nonces() -> None:
@@ -128,6 +139,36 @@ async def test_pace_of_nonces() -> None:
 
     assert asked > 100
     assert sum(clock.slept) >= (asked - NONCES.at_once) / NONCES.a_second - 0.1
+
+
+@pytest.mark.parametrize(
+    ("wanted", "nonces"),
+    [
+        pytest.param(1, 0, id="one name asks for nothing to spare"),
+        pytest.param(4, 3, id="as many as there are names"),
+        pytest.param(30, CONNECTIONS - 1, id="no more than connections"),
+    ],
+)
+async def test_connections_stand_when_the_order_is_placed(wanted: int, nonces: int) -> None:
+    """They are opened while the CA looks at the order, each with its nonce, and not when every name waits for one.
+
+    The first nonce came with the directory.
+    """
+    async with scripted_ca() as ca:
+        await issue(ca, *(f"n{number}.example.org" for number in range(wanted)))
+
+    paths = [seen.path for seen in ca.requests]
+    before = paths[: next(at for at, path in enumerate(paths) if path.startswith("/authz"))]
+    assert (before.count("/nonce"), paths.count("/nonce")) == (nonces, nonces)
+
+
+async def test_connections_that_cannot_be_opened_early_cost_nothing() -> None:
+    """What fails beside the order is tried again when it is needed."""
+    async with scripted_ca() as ca:
+        ca.on("/nonce", as_is, *[problem(503, "serverInternal")] * (CONNECTIONS - 1))
+        issued = await issue(ca, *(f"n{number}.example.org" for number in range(20)), clock=StepClock())
+
+    assert issued.left_out == {}
 
 
 def test_newest_nonce_goes_first_and_old_ones_not_at_all() -> None:

@@ -74,7 +74,7 @@ class Network:
         self._session, self._key, self._clock, self._trust = session, key, clock, trust
         self._slots = asyncio.Semaphore(CONNECTIONS)
         self._pace, self._nonce_pace = Pace(clock, requests_at(directory_url)), Pace(clock, NONCES)
-        self._nonces = Nonces(clock)
+        self._nonces, self._nonces_asked = Nonces(clock), 0
         self.new_nonce_url = ""
         self.account_url = ""
 
@@ -95,6 +95,25 @@ class Network:
         """
         body = json.dumps(payload).encode()
         return await self._patiently("POST", url, body, by_key=by_key, tries=TRIES if patient else 1)
+
+    @asynccontextmanager
+    async def warming(self, count: int) -> AsyncIterator[None]:
+        """Open the connections that `count` requests side by side will want, each with its nonce, while the block runs.
+
+        They cost a handshake and a request each, which nothing need wait for. What fails here will be seen when it is needed.
+        """
+        # One nonce comes back with whatever the block asks.
+        missing = min(count, CONNECTIONS) - max(self._nonces_asked, 1)
+        warming = asyncio.gather(*(self._warm() for _ in range(missing)), return_exceptions=True)
+        try:
+            yield
+            await warming
+        finally:
+            warming.cancel()
+
+    async def _warm(self) -> None:
+        async with self._slots:
+            await self._ask_for_nonce()
 
     async def _patiently(
         self,
@@ -148,10 +167,14 @@ class Network:
                 return answer
         raise NotYet(f"{url}: the CA rejected {NONCE_TRIES} nonces in a row")
 
-    async def _new_nonce(self) -> str:
+    async def _ask_for_nonce(self) -> Answer:
+        self._nonces_asked += 1
         await self._nonce_pace.turn()
         # GET, because the answer to a HEAD costs some servers the connection.
-        answer = await self._send("GET", self.new_nonce_url, None, "*/*")
+        return await self._send("GET", self.new_nonce_url, None, "*/*")
+
+    async def _new_nonce(self) -> str:
+        answer = await self._ask_for_nonce()
         if nonce := self._nonces.take():
             return nonce
         if answer.status >= 300:

@@ -74,7 +74,7 @@ class Orders:
         return await self._anew(wish, csr_der, replaces, journal)
 
     async def _anew(self, wish: Wish, csr_der: bytes, replaces: str, journal: Journal | None) -> bytes:
-        async with self.placing:
+        async with self.placing, self.network.warming(len(wish.names)):
             url, order, replaced = await self._place(wish.names, replaces)
         written = Written(
             OpenOrder(
