@@ -25,7 +25,7 @@ Case = Callable[[Results, argparse.Namespace], Awaitable[None]]
 CASES: dict[str, tuple[Case, float]] = {  # with the seconds that each may take
     "start-up": (lambda results, asked: start_up(results, asked.runs), 60),
     "order-flow": (lambda results, asked: order_flow(results, asked.runs), 120),
-    "issue": (lambda results, asked: issue(results, min(asked.runs, 3), everything=asked.full), 420),
+    "issue": (lambda results, asked: issue(results, min(asked.runs, 3), everything=asked.full), 900),
     "sni50": (lambda results, asked: sni50(results, min(asked.runs, 3)), 120),
     "idle50": (lambda results, asked: idle(results, 49, "idle50", asked.runs), 60),
     "idle1000": (lambda results, asked: idle(results, 1000, "idle1000", min(asked.runs, 3)), 120),
@@ -71,7 +71,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--quick", action="store_true", help="one run of each instead of several")
     parser.add_argument(
-        "--full", action="store_true", help="peers in every case as well, and growth; takes an hour"
+        "--full", action="store_true", help="peers and sizes in every case, and growth; takes an hour"
     )
     parser.add_argument("--strict", action="store_true", help="exit with 1 when a target is missed")
     parser.add_argument(
