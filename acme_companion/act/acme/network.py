@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ from acme_companion.decide.limits.requests import CONNECTIONS, NONCES, requests_
 from acme_companion.problems import NotYet
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Iterator, Mapping
 
     from acme_companion.act.acme.signing import AccountKey
     from acme_companion.ports import Clock
@@ -96,18 +96,17 @@ class Network:
         body = json.dumps(payload).encode()
         return await self._patiently("POST", url, body, by_key=by_key, tries=TRIES if patient else 1)
 
-    @asynccontextmanager
-    async def warming(self, count: int) -> AsyncIterator[None]:
+    @contextmanager
+    def warming(self, count: int) -> Iterator[None]:
         """Open the connections that `count` requests side by side will want, each with its nonce, while the block runs.
 
-        They cost a handshake and a request each, which nothing need wait for. What fails here will be seen when it is needed.
+        They cost a handshake and a request each, which an order need not wait for. What fails here will be seen when it is needed.
         """
         # One nonce comes back with whatever the block asks.
         missing = min(count, CONNECTIONS) - max(self._nonces_asked, 1)
         warming = asyncio.gather(*(self._warm() for _ in range(missing)), return_exceptions=True)
         try:
             yield
-            await warming
         finally:
             warming.cancel()
 

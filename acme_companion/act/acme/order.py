@@ -74,24 +74,25 @@ class Orders:
         return await self._anew(wish, csr_der, replaces, journal)
 
     async def _anew(self, wish: Wish, csr_der: bytes, replaces: str, journal: Journal | None) -> bytes:
-        async with self.placing, self.network.warming(len(wish.names)):
-            url, order, replaced = await self._place(wish.names, replaces)
-        written = Written(
-            OpenOrder(
-                url=url,
-                directory_url=wish.directory_url,
-                account_uri=wish.account_uri,
-                identifiers=tuple(name.text for name in wish.names),
-                key_digest=wish.key_digest,
-                placed=self.clock.now(),
-                expires=order.expires,
-                profile=wish.profile,
-                replaces=replaced,
-            ),
-            journal,
-        )
-        await written.note()
-        return await self._through(self._course(wish.names, csr_der, order, written))
+        with self.network.warming(len(wish.names)):
+            async with self.placing:
+                url, order, replaced = await self._place(wish.names, replaces)
+            written = Written(
+                OpenOrder(
+                    url=url,
+                    directory_url=wish.directory_url,
+                    account_uri=wish.account_uri,
+                    identifiers=tuple(name.text for name in wish.names),
+                    key_digest=wish.key_digest,
+                    placed=self.clock.now(),
+                    expires=order.expires,
+                    profile=wish.profile,
+                    replaces=replaced,
+                ),
+                journal,
+            )
+            await written.note()
+            return await self._through(self._course(wish.names, csr_der, order, written))
 
     async def _resumed(
         self, known: OpenOrder, names: Sequence[Name], csr_der: bytes, journal: Journal | None
