@@ -21,7 +21,7 @@ from acme_companion.decide.limits.requests import (
     Bucket,
     requests_at,
 )
-from tests.act.acme_proxy import as_is, problem
+from tests.act.acme_proxy import problem, reset
 from tests.act.acme_world import StepClock, issue
 from tests.act.scripted_ca import scripted_ca
 
@@ -175,7 +175,7 @@ async def test_connections_stand_when_the_order_is_placed(wanted: int, nonces: i
 async def test_connections_that_cannot_be_opened_early_cost_nothing() -> None:
     """What fails beside the order is tried again when it is needed."""
     async with scripted_ca() as ca:
-        ca.on("/nonce", as_is, *[problem(503, "serverInternal")] * (CONNECTIONS - 1))
+        ca.on("/nonce", *[reset, problem(503, "serverInternal")] * (CONNECTIONS // 2))
         issued = await issue(ca, *(f"n{number}.example.org" for number in range(20)), clock=StepClock())
 
     assert issued.left_out == {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -104,15 +104,17 @@ class Network:
         """
         # One nonce comes back with whatever the block asks.
         missing = min(count, CONNECTIONS) - max(self._nonces_asked, 1)
-        warming = asyncio.gather(*(self._warm() for _ in range(missing)), return_exceptions=True)
+        warming = [asyncio.create_task(self._warm()) for _ in range(missing)]
         try:
             yield
         finally:
-            warming.cancel()
+            for one in warming:
+                one.cancel()
 
     async def _warm(self) -> None:
-        async with self._slots:
-            await self._ask_for_nonce()
+        with suppress(NotYet):
+            async with self._slots:
+                await self._ask_for_nonce()
 
     async def _patiently(
         self,
