@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -47,6 +48,7 @@ _MARKS_OF_TEST_ISSUERS = (
 )
 
 
+@lru_cache(maxsize=16)  # asked for every name, of the one or two CAs there are
 def is_public(directory_url: str) -> bool:
     """Whether the directory is one of a CA that is known to be trusted publicly; its test directory counts too."""
     return any(_is_below(directory_url, domain) for domain in _PUBLIC)

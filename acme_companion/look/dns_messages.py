@@ -6,6 +6,7 @@ costs a tenth of taking a whole message apart. dnspython reads everything else.
 
 from __future__ import annotations
 
+import re
 import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -28,6 +29,16 @@ _HEADER = struct.Struct("!6H")
 _IN = 1
 # RFC 6891: OPT, 1232 bytes over UDP (no fragments), no flags. It is what lets a resolver send RFC 8914 errors.
 _OPT = struct.pack("!BHHIH", 0, 41, 1232, 0, 0)
+# As numbers: the enumerations of dnspython make every comparison ten times as dear.
+_RESPONSE, _TRUNCATED, _AUTHORITATIVE, _KNOWS = (
+    int(flags) for flags in (dns.flags.QR, dns.flags.TC, dns.flags.AA, dns.flags.AA | dns.flags.RA)
+)
+_RECURSION, _UNCHECKED = int(dns.flags.RD), int(dns.flags.CD)
+_RCODES = tuple(dns.rcode.Rcode.make(number) for number in range(16))
+_ANSWERS = frozenset({dns.rcode.NOERROR, dns.rcode.NXDOMAIN})
+"""The codes of replies that say something about the name: records, or that there are none."""
+_PLAIN_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
+"""What nearly every name looks like: nothing in it needs an escape, or is too long."""
 _OWNER = b"\xc0\x0c"
 """A pointer to the name in the question: the owner of every record that no alias led to (RFC 1035 section 4.1.4)."""
 _ADDRESS_SIZES = {b"\0\1": 4, b"\0\34": 16}
@@ -46,7 +57,11 @@ class Question:
 
     def section(self) -> bytes:
         """The question section; raises `dns.exception.DNSException` when the text is not a DNS name."""
-        name = dns.name.from_text(self.name).to_wire() or b""
+        if _PLAIN_NAME.fullmatch(self.name):
+            labels = self.name.encode().split(b".")
+            name = b"".join(bytes([len(label)]) + label for label in (*labels, b""))
+        else:
+            name = dns.name.from_text(self.name).to_wire() or b""
         return name + struct.pack("!HH", self.record_type, _IN)
 
     def __str__(self) -> str:
@@ -58,7 +73,7 @@ def query(identity: int, section: bytes, *, recursion: bool = True, checked: boo
 
     Unless `checked`, a validating resolver answers with data whose signatures do not hold as well (CD, RFC 4035 section 3.2.2).
     """
-    flags = (dns.flags.RD if recursion else 0) | (0 if checked else dns.flags.CD)
+    flags = (_RECURSION if recursion else 0) | (0 if checked else _UNCHECKED)
     return _HEADER.pack(identity, flags, 1, 0, 0, 1) + section + _OPT
 
 
@@ -80,7 +95,7 @@ class Reply:
     @property
     def failure(self) -> str:
         """Why this is no answer, empty when it is one (records, or an authoritative none)."""
-        if self.fault or self.rcode in {dns.rcode.NOERROR, dns.rcode.NXDOMAIN}:
+        if self.fault or self.rcode in _ANSWERS:
             return self.fault
         extended = "; ".join(_extended_errors(self.message))
         return f"{self.rcode.name}: {extended}" if extended else self.rcode.name
@@ -100,16 +115,16 @@ def read_reply(wire: bytes, section: bytes) -> Reply | None:
     _, flags, questions, answers, authorities, _ = _HEADER.unpack_from(wire)
     end = _HEADER.size + len(section)
     repeated = wire[_HEADER.size : end].lower() == section.lower()
-    rcode = dns.rcode.Rcode.make(flags & 0xF)
-    negative = rcode in {dns.rcode.NOERROR, dns.rcode.NXDOMAIN}
+    rcode = _RCODES[flags & 0xF]
+    negative = rcode in _ANSWERS
     # Some servers leave the question out of a refusal; everything else must repeat it.
-    if not flags & dns.flags.QR or not (repeated or (questions == 0 and not negative)):
+    if not flags & _RESPONSE or not (repeated or (questions == 0 and not negative)):
         return None
-    if flags & dns.flags.TC:
+    if flags & _TRUNCATED:
         return Reply(rcode, truncated=True)
-    authoritative = bool(flags & dns.flags.AA)
+    authoritative = bool(flags & _AUTHORITATIVE)
     if negative and not answers:
-        known = flags & (dns.flags.AA | dns.flags.RA) or rcode == dns.rcode.NXDOMAIN
+        known = flags & _KNOWS or rcode == dns.rcode.NXDOMAIN
         lame = not known and not (authorities and _is_soa(wire, end))
         fault = "a referral instead of an answer (no recursion for us?)" if lame else ""
         return Reply(rcode, fault=fault, authoritative=authoritative)

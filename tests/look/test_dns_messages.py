@@ -2,7 +2,9 @@
 
 from ipaddress import ip_address
 
+import dns.exception
 import dns.message
+import dns.name
 import dns.rcode
 import pytest
 from dns.rdatatype import AAAA, A, RdataType
@@ -67,6 +69,34 @@ def test_everything_else_is_read_by_dnspython(records: list[str], asked: RdataTy
 
     assert found is not None
     assert (found.addresses, found.message is not None) == ((), True)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "example",
+        "imap.example.org",
+        "_validation-persist.example.org",
+        "xn--mnchen-3ya.example",
+        f"{'a' * 63}.example",
+        ".".join(["a" * 49] * 5) + ".ab",
+        "*.example.org",
+        "a\\.b.example",
+        "",
+    ],
+)
+def test_a_question_is_what_dnspython_would_ask(name: str) -> None:
+    """Whether the name was put into bytes here or there."""
+    assert Question(name, A).section() == (dns.name.from_text(name).to_wire() or b"") + b"\0\1\0\1"
+
+
+@pytest.mark.parametrize(
+    "name", ["a..example", f"{'a' * 64}.example", ".".join(["a" * 49] * 5) + ".abcde", ".example"]
+)
+def test_what_is_no_name_is_not_asked(name: str) -> None:
+    """Too long as a whole or in a part, or with an empty part."""
+    with pytest.raises(dns.exception.DNSException):
+        Question(name, A).section()
 
 
 @pytest.mark.parametrize("cut", range(1, 17))
