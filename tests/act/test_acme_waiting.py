@@ -22,7 +22,7 @@ from acme_companion.decide.limits.requests import (
     requests_at,
 )
 from tests.act.acme_proxy import problem, reset
-from tests.act.acme_world import StepClock, issue
+from tests.act.acme_world import CERTIFICATE_KEY, StepClock, issue, session_with, some_names
 from tests.act.scripted_ca import scripted_ca
 
 if TYPE_CHECKING:
@@ -170,6 +170,15 @@ async def test_connections_stand_when_the_order_is_placed(wanted: int, nonces: i
         await issue(ca, *(f"n{number}.example.org" for number in range(wanted)))
 
         assert len(ca.asked("/nonce")) == nonces
+
+
+async def test_orders_at_the_same_time_share_their_connections() -> None:
+    """None of them asks for nonces that another one has asked for already: the CA's limit for those is low."""
+    async with scripted_ca() as ca, session_with(ca, orders_at_once=4) as session:
+        orders = (some_names(20, f"order{number}.example.org") for number in range(4))
+        await asyncio.gather(*(session.issue(wanted, (), CERTIFICATE_KEY, "") for wanted in orders))
+
+        assert len(ca.asked("/nonce")) <= CONNECTIONS
 
 
 async def test_connections_that_cannot_be_opened_early_cost_nothing() -> None:

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 
+from acme_companion.act.store.reading import PairReader
 from acme_companion.decide.memory import Held, HeldLineage, Memory
 from acme_companion.decide.pair import Pair
 from tests.act.store_parts import HOST, KEY, NOW, OTHER_KEY, issued, pem_of, put, volume
@@ -60,6 +61,17 @@ def test_everything_at_once(root: Path) -> None:
         force_renew=True,
         memory=Memory(issued={certificate.fingerprint: "", wildcard.fingerprint: ""}),
     )
+
+
+def test_what_did_not_change_is_not_parsed_again(root: Path) -> None:
+    """A cycle reads the volume twice, and a thousand certificates take their time; what changed is seen all the same."""
+    put(root / MAIL, issued(MAIL), MAIL)
+    pairs = PairReader()
+    first, second = (pairs.certificate(root / MAIL) for _ in range(2))
+    put(root / MAIL, changed := issued(MAIL), MAIL)
+
+    assert first is second
+    assert pairs.certificate(root / MAIL) == changed.certificate() != first
 
 
 def test_force_renew_is_consumed(root: Path) -> None:

@@ -102,19 +102,20 @@ class Network:
 
         They cost a handshake and a request each, which an order need not wait for. What fails here will be seen when it is needed.
         """
-        # One nonce comes back with whatever the block asks.
-        missing = min(count, CONNECTIONS) - max(self._nonces_asked, 1)
-        warming = [asyncio.create_task(self._warm()) for _ in range(missing)]
+        # The first one comes with, or for, what the block asks.
+        enough = min(count, CONNECTIONS) - (0 if self._nonces_asked else 1)
+        warming = [asyncio.create_task(self._warm(enough)) for _ in range(enough - self._nonces_asked)]
         try:
             yield
         finally:
             for one in warming:
                 one.cancel()
 
-    async def _warm(self) -> None:
+    async def _warm(self, enough: int) -> None:
         with suppress(NotYet):
             async with self._slots:
-                await self._ask_for_nonce()
+                if self._nonces_asked < enough:
+                    await self._ask_for_nonce()
 
     async def _patiently(
         self,
