@@ -102,9 +102,10 @@ class Network:
 
         They cost a handshake and a request each, which an order need not wait for. What fails here will be seen when it is needed.
         """
-        # The first one comes with, or for, what the block asks.
-        enough = min(count, CONNECTIONS) - (0 if self._nonces_asked else 1)
-        warming = [asyncio.create_task(self._warm(enough)) for _ in range(enough - self._nonces_asked)]
+        enough = min(count, CONNECTIONS)
+        # One comes with, or for, what the block asks.
+        missing = enough - max(self._nonces_asked, 1)
+        warming = [asyncio.create_task(self._warm(enough)) for _ in range(missing)]
         try:
             yield
         finally:
