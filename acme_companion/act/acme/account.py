@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
+
+from acme import messages
 
 from acme_companion.act.acme.answer import Declined
 from acme_companion.decide.accounts import as_sentence, circumstances, is_stopped
@@ -22,8 +24,6 @@ if TYPE_CHECKING:
     from acme_companion.decide.settings import Ca
     from acme_companion.ports import Clock, Log
 
-EXISTING: Final = {"onlyReturnExisting": True}
-"""What finds an account by its key, and makes none (section 7.3.1)."""
 DEAD = frozenset({"deactivated", "revoked"})
 BAD_CONTACT = frozenset({"invalidContact", "unsupportedContact"})
 NEEDS_BINDING = (
@@ -121,7 +121,8 @@ class Account:
     async def _find_or_register(self, directory: Directory, lost: str = "") -> None:
         """`lost`: the account that we had."""
         try:
-            answer = await self._network.post(directory.new_account, EXISTING, by_key=True)
+            found = messages.NewRegistration(only_return_existing=True)
+            answer = await self._network.post(directory.new_account, found.to_json(), by_key=True)
         except Declined as declined:
             if declined.kind != "accountDoesNotExist":
                 raise
@@ -150,7 +151,7 @@ class Account:
         external = self._ca.external_account
         if directory.external_account_required and not external:
             raise self.stopped(NEEDS_BINDING)
-        new: dict[str, Any] = {"contact": self._contact, "termsOfServiceAgreed": True}
+        new = messages.NewRegistration(contact=self._contact, terms_of_service_agreed=True).to_json()
         if external:
             new |= {"externalAccountBinding": self._key.bound_to(external, directory.new_account)}
         try:
@@ -176,9 +177,10 @@ class Account:
         return answer.location()
 
     async def _update_contact(self) -> None:
-        changed = {"contact": self._contact}  # an empty one takes the old one away
+        # `to_json` of acme keeps an empty contact, which takes the old one away.
+        changed = messages.UpdateRegistration(contact=self._contact)
         try:
-            self._check_status(await self._network.post(self._network.account_url, changed))
+            self._check_status(await self._network.post(self._network.account_url, changed.to_json()))
         except Declined as declined:
             if declined.kind not in BAD_CONTACT:
                 raise

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 from yarl import URL
 
 from acme_companion import USER_AGENT
@@ -128,29 +129,22 @@ class Network:
         accept: str = "application/json",
         tries: int = TRIES,
     ) -> Answer:
-        pause = FIRST_PAUSE
-        for left in reversed(range(tries)):
-            try:
-                return await self._once(method, url, payload, by_key=by_key, accept=accept)
-            except Unavailable as problem:
-                if not left or not problem.worth_waiting:
-                    raise
-                asked = problem.pause
-            await self._clock.sleep(pause if asked is None else asked)
-            pause *= 2
-        raise ValueError("a request needs one try at least")
-
-    async def _once(
-        self, method: str, url: str, payload: bytes | None, *, by_key: bool, accept: str
-    ) -> Answer:
-        # Signed afresh at every try: the same bytes must never go out twice (section 6.5).
-        async with self._slots:
-            answer = await self._exchange(method, url, payload, by_key=by_key, accept=accept)
-        if answer.status >= 500:
-            why = answer.problem().advice
-            raise Unavailable(f"{url}: the CA has trouble: {why}", self._clock, answer, answered=True)
-        if answer.status >= 300:
-            raise Declined(answer)
+        async for attempt in AsyncRetrying(
+            sleep=self._clock.sleep,
+            stop=lambda state: state.attempt_number >= tries,
+            wait=_pause,
+            retry=retry_if_exception(lambda e: isinstance(e, Unavailable) and e.worth_waiting),
+            reraise=True,
+        ):
+            with attempt:
+                # Signed afresh at every try: the same bytes must never go out twice (section 6.5).
+                async with self._slots:
+                    answer = await self._exchange(method, url, payload, by_key=by_key, accept=accept)
+                if answer.status >= 500:
+                    why = answer.problem().advice
+                    raise Unavailable(f"{url}: the CA has trouble: {why}", self._clock, answer, answered=True)
+                if answer.status >= 300:
+                    raise Declined(answer)
         return answer
 
     async def _exchange(
@@ -257,6 +251,12 @@ def _reason(problem: Exception) -> str:
     if isinstance(problem, aiohttp.ClientConnectorError):
         problem = problem.os_error  # aiohttp's own text holds the context of TLS, which tells nobody anything
     return legible(without_credentials(str(problem)), 200) or type(problem).__name__
+
+
+def _pause(state: RetryCallState) -> float:
+    problem = state.outcome.exception() if state.outcome else None
+    asked = problem.pause if isinstance(problem, Unavailable) else None
+    return FIRST_PAUSE * 2.0 ** (state.attempt_number - 1) if asked is None else asked
 
 
 async def _capped(response: aiohttp.ClientResponse, url: str) -> bytes:

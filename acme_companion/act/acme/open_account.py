@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from acme import messages
 from josepy.b64 import b64encode
 
-from acme_companion.act.acme.account import EXISTING
 from acme_companion.act.acme.answer import Declined
 from acme_companion.act.acme.network import Network, open_session, trust_in
 from acme_companion.act.acme.signing import AccountKey
@@ -72,8 +72,9 @@ async def open_account(ca: Ca, clock: Clock, account_key: bytes) -> AsyncIterato
     async with open_session() as http:
         network = Network(http, key, clock, trust_in(ca.ca_bundle), ca.directory_url)
         directory = await _directory(network, ca, clock)
+        question = messages.NewRegistration(only_return_existing=True)
         try:
-            answer = await network.post(directory.new_account, EXISTING, by_key=True)
+            answer = await network.post(directory.new_account, question.to_json(), by_key=True)
         except Declined as declined:
             if declined.kind == "accountDoesNotExist":
                 raise NoAccount(f"{ca.directory_url} knows no account with this key") from None

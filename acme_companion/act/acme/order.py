@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
+
+from acme import messages
 
 from acme_companion.act.acme.answer import Declined
 from acme_companion.act.acme.network import Unavailable
@@ -174,11 +176,12 @@ class Orders:
         if self.profile and self.profile not in self.directory.profiles:
             offered = ", ".join(self.directory.profiles) or "none"
             raise Refused(f"the CA does not offer the profile {self.profile}; it offers: {offered}")
-        wanted: dict[str, Any] = {"identifiers": [_identifier(name) for name in names]}
-        wanted |= {"profile": self.profile} if self.profile else {}
-        extra = (
-            {"replaces": replaces} if replaces and self.directory.renewal_info else {}
-        )  # RFC 9773 section 5
+        wanted = messages.NewOrder(
+            identifiers=tuple(_identifier(name) for name in names),
+            **({"profile": self.profile} if self.profile else {}),
+        ).to_json()
+        # The library knows no `replaces` (RFC 9773 section 5).
+        extra = {"replaces": replaces} if replaces and self.directory.renewal_info else {}
         try:
             answer = await self.network.post(self.directory.new_order, {**wanted, **extra})
         except Declined as declined:
@@ -199,5 +202,6 @@ class Orders:
         return answer.location(), order, extra.get("replaces", "")
 
 
-def _identifier(name: Name) -> dict[str, str]:
-    return {"type": "ip" if name.is_address else "dns", "value": name.text}
+def _identifier(name: Name) -> messages.Identifier:
+    kind = messages.IDENTIFIER_IP if name.is_address else messages.IDENTIFIER_FQDN
+    return messages.Identifier(typ=kind, value=name.text)
