@@ -10,8 +10,8 @@ from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from acme_companion.cycle import once
+from acme_companion.decide.problems import Problem
 from acme_companion.decide.report import lines
-from acme_companion.problems import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine

@@ -9,7 +9,7 @@ import sys
 import traceback
 from typing import TYPE_CHECKING
 
-from acme_companion.problems import Problem
+from acme_companion.decide.problems import Problem
 from demo.play import play
 from demo.telling import Teller
 from tests.bed.process import StartFailedError

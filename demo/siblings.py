@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from acme_companion.decide.deployment import ActionKind
 from acme_companion.decide.facts import Sibling
-from acme_companion.problems import NotYet
+from acme_companion.decide.problems import NotYet
 from tests.bed.process import CHECKOUT, LOOPBACK, Process
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from acme_companion.decide.facts import (
     Unanswered,
 )
 from acme_companion.decide.memory import Held
-from acme_companion.problems import NotYet
+from acme_companion.decide.problems import NotYet
 from acme_companion.service import Wishes, run
 from tests.builders import HOST, NOW, naming, settings
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from acme_companion import service
+from acme_companion.decide.problems import Busy, Damaged
 from acme_companion.decide.report import Done, Report
 from acme_companion.decide.steps import Issue, Lineage, Plan
-from acme_companion.problems import Busy, Damaged
 from acme_companion.service import ALIVE_FOR, tell
 from tests.builders import HOST, NOW, names
 from tests.service_world import HALF_HOUR, MINUTE, FakeWorld, running

@@ -12,8 +12,8 @@ import requests
 
 from acme_companion.act.siblings.docker_engine import DockerEngine
 from acme_companion.decide.deployment import NGINX_RELOAD, RESTART, Action, ActionKind
+from acme_companion.decide.problems import NotYet
 from acme_companion.decide.settings import Deployment
-from acme_companion.problems import NotYet
 from tests.bed.containers import SOCKET, Containers, docker, inspect
 from tests.bed.doors import RealClock, RememberingLog
 from tests.bed.process import CHECKOUT, LOOPBACK, Process, free_port

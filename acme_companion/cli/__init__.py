@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from acme_companion.cli.arguments import parser
-from acme_companion.problems import Busy, Problem, SettingsWrong
+from acme_companion.decide.problems import Busy, Problem, SettingsWrong
 
 if TYPE_CHECKING:
     import argparse

@@ -20,8 +20,8 @@ from acme_companion.decide.acme_problems import legible
 from acme_companion.decide.caa import records
 from acme_companion.decide.choosing import would_be_lost
 from acme_companion.decide.memory import Authority, Stop
+from acme_companion.decide.problems import NotYet, Problem, SettingsWrong
 from acme_companion.decide.settings import Ca, ChallengeType
-from acme_companion.problems import NotYet, Problem, SettingsWrong
 from acme_companion.tell.log import LOGGER, start_log
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from acme_companion.cli.wiring import account_keys, open_world
 from acme_companion.decide.caa import record
 from acme_companion.decide.known_cas import LETS_ENCRYPT
 from acme_companion.decide.names import Name, NameRefused
+from acme_companion.decide.problems import NotYet, SettingsWrong
 from acme_companion.decide.settings import Ca
-from acme_companion.problems import NotYet, SettingsWrong
 from acme_companion.tell.log import LOGGER, start_log
 
 if TYPE_CHECKING:

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from acme_companion.decide.dns_providers import CREDENTIALS
+from acme_companion.decide.problems import SettingsWrong
 from acme_companion.decide.settings.accounts import PRIVATE_VOLUME
 from acme_companion.decide.settings.dns_file import DnsFile, parse_dns_file
 from acme_companion.decide.settings.env_file import MOST_BYTES, MOST_LINE_CHARACTERS, EnvFile, parse_bytes
 from acme_companion.decide.settings.read import dns_conf, read, volume
 from acme_companion.decide.settings.variables import SETTINGS
-from acme_companion.problems import SettingsWrong
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

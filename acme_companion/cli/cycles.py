@@ -14,8 +14,8 @@ from acme_companion.cli.speaking import telling
 from acme_companion.cli.tables import as_json
 from acme_companion.cli.wiring import open_world
 from acme_companion.cycle import once
+from acme_companion.decide.problems import Damaged, SettingsWrong
 from acme_companion.decide.report import as_data
-from acme_companion.problems import Damaged, SettingsWrong
 from acme_companion.service import Wishes, run, tell
 from acme_companion.tell.log import LOGGER
 

@@ -14,9 +14,9 @@ from acme_companion.decide.deployment import handling
 from acme_companion.decide.deployment.handling import position
 from acme_companion.decide.facts import Endpoint, ServedCertificate, Unanswered
 from acme_companion.decide.pair import NotAPair, certificate_of_der
+from acme_companion.decide.problems import Problem
 from acme_companion.decide.settings import HostPort
 from acme_companion.look.served import served
-from acme_companion.problems import Problem
 from acme_companion.tell.log import LOGGER
 
 if TYPE_CHECKING:

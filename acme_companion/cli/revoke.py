@@ -20,7 +20,7 @@ from acme_companion.cli.wiring import account_keys, open_world
 from acme_companion.cycle.account import account_key
 from acme_companion.decide.known_cas import LETS_ENCRYPT, is_lets_encrypts
 from acme_companion.decide.pair import NotAPair, certificate_of, leaf_of, public_key_digest
-from acme_companion.problems import Damaged, NotYet, Problem, Refused
+from acme_companion.decide.problems import Damaged, NotYet, Problem, Refused
 from acme_companion.tell.log import LOGGER, start_log
 
 if TYPE_CHECKING:

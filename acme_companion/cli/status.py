@@ -11,9 +11,9 @@ from acme_companion.cli.wiring import open_world
 from acme_companion.decide.alarm import Alarm, alarm_of
 from acme_companion.decide.deployment import expected, judge
 from acme_companion.decide.plan import reason_to_issue_nothing
+from acme_companion.decide.problems import Problem
 from acme_companion.decide.renewal import due
 from acme_companion.decide.settings import HostPort
-from acme_companion.problems import Problem
 from acme_companion.tell.log import LOGGER, start_log
 
 if TYPE_CHECKING:

@@ -21,6 +21,7 @@ from acme_companion.act.store.layout import LEFTOVERS, OWN
 from acme_companion.act.store.persistence import why_ephemeral
 from acme_companion.act.store.volume import Volume
 from acme_companion.cli.clock import SystemClock, SystemDice
+from acme_companion.decide.problems import NotYet
 from acme_companion.look.directory import directory
 from acme_companion.look.domains import mail_domains
 from acme_companion.look.names_seen import look_at_names
@@ -29,7 +30,6 @@ from acme_companion.look.renewal_info import renewal_advice
 from acme_companion.look.served import served
 from acme_companion.look.txt_records import open_txt_looks
 from acme_companion.ports import World
-from acme_companion.problems import NotYet
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Collection

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from acme_companion.problems import Refused
+from acme_companion.decide.problems import Refused
 
 if TYPE_CHECKING:
     from acme_companion.decide.settings import Ca

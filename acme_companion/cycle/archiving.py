@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from acme_companion.decide.problems import Problem
 from acme_companion.decide.report import Done
 from acme_companion.decide.steps import Archive
-from acme_companion.problems import Problem
 
 if TYPE_CHECKING:
     from acme_companion.cycle.progress import IssuedAll

@@ -20,8 +20,8 @@ from acme_companion.decide.deployment import (
     rollout,
 )
 from acme_companion.decide.facts import ServedCertificate
+from acme_companion.decide.problems import Problem
 from acme_companion.decide.report import DeploymentReport
-from acme_companion.problems import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

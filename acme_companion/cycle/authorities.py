@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from acme_companion.cycle.account import account_key
 from acme_companion.decide.memory import Authority
-from acme_companion.problems import NameRefusals, NotShown, Problem
+from acme_companion.decide.problems import NameRefusals, NotShown, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

@@ -9,6 +9,7 @@ from acme_companion.cycle.attempt import Attempt
 from acme_companion.cycle.expecting import to_verify
 from acme_companion.cycle.progress import remember_now
 from acme_companion.decide.deployment import Change, stale_ports
+from acme_companion.decide.problems import Problem
 from acme_companion.decide.report import DeploymentReport
 from acme_companion.decide.schedule import (
     AFTER_A_ROLL_BACK,
@@ -17,7 +18,6 @@ from acme_companion.decide.schedule import (
     one_more,
 )
 from acme_companion.decide.steps import DEPLOYMENT
-from acme_companion.problems import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -12,7 +12,7 @@ from acme_companion.cycle.journal import LineageJournal
 from acme_companion.cycle.progress import Fault, IssuedAll, Progress, remember_now
 from acme_companion.decide.limits.counting import paused
 from acme_companion.decide.limits.remembering import ca_of
-from acme_companion.problems import AccountStopped, NameRefusals, NotYet, Problem
+from acme_companion.decide.problems import AccountStopped, NameRefusals, NotYet, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -10,11 +10,11 @@ from acme_companion.decide.failing import PAUSED_FOR, failures_after, next_try
 from acme_companion.decide.limits.remembering import after_failure, after_issue, before_orders, ca_of
 from acme_companion.decide.memory import Authority
 from acme_companion.decide.pair import Pair
+from acme_companion.decide.problems import AccountStopped, NameRefusals, NotOrdered, NotYet, Problem
 from acme_companion.decide.renewal import due
 from acme_companion.decide.report import Done
 from acme_companion.decide.schedule import FORGET_AFTER, one_more
 from acme_companion.decide.steps import LeftOut
-from acme_companion.problems import AccountStopped, NameRefusals, NotOrdered, NotYet, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

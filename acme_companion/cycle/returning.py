@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from acme_companion.cycle.progress import Switched
+from acme_companion.decide.problems import Problem
 from acme_companion.decide.renewal import due
 from acme_companion.decide.report import Done
 from acme_companion.decide.steps import Restore
-from acme_companion.problems import Problem
 
 if TYPE_CHECKING:
     from acme_companion.cycle.progress import IssuedAll

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from acme_companion.decide.facts import OwnAddresses, Unanswered
+from acme_companion.decide.problems import Problem
 from acme_companion.decide.settings import Http01Mode
-from acme_companion.problems import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

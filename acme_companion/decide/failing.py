@@ -10,16 +10,16 @@ from acme_companion.decide.alarm import LOUD
 from acme_companion.decide.choosing import no_hiccup
 from acme_companion.decide.emergency import obeyed_until
 from acme_companion.decide.limits.remembering import ca_of
+from acme_companion.decide.problems import NotShown, NotYet
 from acme_companion.decide.schedule import AFTER_MORE_ROLL_BACKS, one_more
-from acme_companion.problems import NotShown, NotYet
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from acme_companion.decide.memory import Failures
+    from acme_companion.decide.problems import Problem
     from acme_companion.decide.settings import Settings
     from acme_companion.decide.steps import Issue
-    from acme_companion.problems import Problem
 
 PAUSED_FOR = timedelta(days=1)
 """What an operator must lift is tried once a day: whoever has done it need not tell us."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from acme_companion.problems import NotYet, Problem
+from acme_companion.decide.problems import NotYet, Problem
 from tests.act.acme_world import CERTIFICATE_KEY, StepClock, names, session_with
 from tests.act.scripted_ca import scripted_ca
 from tests.act.scripted_certificates import Mould

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from acme_companion.act.dns.editor import TxtRecord
     from acme_companion.decide.facts import TxtLook
-    from acme_companion.problems import Problem
+    from acme_companion.decide.problems import Problem
 
 ONE, TWO = AuthoritativeServer("ns1.example", "192.0.2.1"), AuthoritativeServer("ns2.example", "192.0.2.2")
 SILENT = Unanswered("no answer within 4 s")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from acme_companion.act.challenges.http01 import Http01Solver
 from acme_companion.cycle.journal import LineageJournal
-from acme_companion.problems import Damaged
+from acme_companion.decide.problems import Damaged
 from tests.act.acme_world import CERTIFICATE_KEY, names, session_with
 
 if TYPE_CHECKING:

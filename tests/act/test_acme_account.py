@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from acme_companion.decide.memory import Authority
-from acme_companion.problems import AccountStopped, Damaged, NotYet, Refused
+from acme_companion.decide.problems import AccountStopped, Damaged, NotYet, Refused
 from tests.act.acme_proxy import answer, problem
 from tests.act.acme_world import CERTIFICATE_KEY, HeardLog, names, new_key, session_with
 from tests.bed.pebble import Pebble

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from acme_companion.decide.memory import Authority
+from acme_companion.decide.problems import AccountStopped, NotYet, Refused
 from acme_companion.decide.settings import ExternalAccount, Secret
-from acme_companion.problems import AccountStopped, NotYet, Refused
 from tests.act.acme_proxy import acme_proxy, answer, problem
 from tests.act.acme_world import (
     CERTIFICATE_KEY,

@@ -6,7 +6,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from acme_companion.problems import NotOrdered
+from acme_companion.decide.problems import NotOrdered
 from tests.act import scripted_certificates as made
 from tests.act.acme_world import CERTIFICATE_KEY, new_key
 from tests.act.catalogue import Row, in_table, play, well

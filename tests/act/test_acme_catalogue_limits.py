@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from acme_companion.act.acme.network import TRIES
-from acme_companion.problems import NotYet, Problem
+from acme_companion.decide.problems import NotYet, Problem
 from tests.act.acme_proxy import answer, problem
 from tests.act.acme_world import StepClock, issue
 from tests.act.catalogue import Row, all_of, at, in_table, play

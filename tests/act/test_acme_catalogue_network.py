@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from acme_companion.act.acme import network
 from acme_companion.act.acme.network import NONCE_TRIES, TRIES
-from acme_companion.problems import Refused
+from acme_companion.decide.problems import Refused
 from tests.act import raw_answers
 from tests.act.acme_proxy import answer, lost, problem, reset
 from tests.act.catalogue import Row, at, in_table, play

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from acme_companion.problems import AccountStopped, NameRefusals, Problem, Refused
+from acme_companion.decide.problems import AccountStopped, NameRefusals, Problem, Refused
 from tests.act.acme_proxy import as_is, changed, problem, status_becomes
 from tests.act.acme_world import CERTIFICATE_KEY
 from tests.act.catalogue import Row, all_of, at, in_table, play, well

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from acme_companion.act.acme.network import TRIES
-from acme_companion.problems import Problem
+from acme_companion.decide.problems import Problem
 from tests.act.acme_proxy import answer, changed, problem, without_header
 from tests.act.catalogue import Row, at, in_table, play
 from tests.act.raw_answers import raw

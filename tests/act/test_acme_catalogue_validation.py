@@ -8,7 +8,7 @@ import pytest
 
 from acme_companion.act.acme.authority import ROUNDS
 from acme_companion.decide.acme_problems import hint
-from acme_companion.problems import NameRefusals, NotYet
+from acme_companion.decide.problems import NameRefusals, NotYet
 from tests.act.acme_proxy import PROBLEM, as_is, changed, lost, problem, reset, status_becomes
 from tests.act.catalogue import Row, all_of, at, in_table, play
 

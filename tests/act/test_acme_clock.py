@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from acme_companion.problems import NotYet
+from acme_companion.decide.problems import NotYet
 from tests.act.acme_world import HeardLog, LaterClock, session_with
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ import pytest
 from acme_companion.act.challenges.solving import SolvingDoors, solving
 from acme_companion.act.dns.rfc2136 import Rfc2136
 from acme_companion.decide.names import Name
+from acme_companion.decide.problems import NameRefusals
 from acme_companion.decide.settings import (
     Ca,
     Challenges,
@@ -25,7 +26,6 @@ from acme_companion.decide.settings import (
     Settings,
 )
 from acme_companion.look.txt_records import open_txt_looks
-from acme_companion.problems import NameRefusals
 from tests.act.acme_world import CERTIFICATE_KEY, HeardLog, RealClock, names, session_with
 from tests.bed.bind import Bind, Zone
 from tests.bed.pebble import Pebble

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from acme_companion.problems import NotYet, Refused
+from acme_companion.decide.problems import NotYet, Refused
 from tests.act.acme_proxy import (
     acme_proxy,
     answer,

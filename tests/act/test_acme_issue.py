@@ -14,8 +14,8 @@ from cryptography import x509
 from acme_companion.decide.limits.requests import CONNECTIONS
 from acme_companion.decide.names import Name
 from acme_companion.decide.pair import Pair, leaf_of
+from acme_companion.decide.problems import NameRefusals, Refused
 from acme_companion.decide.settings import Http01
-from acme_companion.problems import NameRefusals, Refused
 from tests.act.acme_world import CERTIFICATE_KEY, names, predecessor, session_with, some_names
 from tests.bed.pebble import Pebble
 from tests.bed.process import LOOPBACK

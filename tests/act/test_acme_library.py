@@ -14,7 +14,7 @@ import requests
 from acme import client, errors, messages
 
 from acme_companion.decide.acme_headers import retry_after
-from acme_companion.problems import NotYet, Refused
+from acme_companion.decide.problems import NotYet, Refused
 from tests.act.acme_proxy import as_is, changed, problem, status_becomes
 from tests.act.catalogue import Row, all_of, at, play
 from tests.act.library_client import library, soon, still

@@ -8,7 +8,7 @@ import pytest
 
 from acme_companion.act.acme.pacing import Nonces
 from acme_companion.act.acme.proof import SETTLING
-from acme_companion.problems import NotYet, Refused
+from acme_companion.decide.problems import NotYet, Refused
 from tests.act.acme_proxy import as_is, changed, status_becomes
 from tests.act.acme_world import StepClock, issue
 

@@ -13,8 +13,8 @@ from josepy.jwk import JWK
 
 from acme_companion.act.acme.lookup import has_account, look_up
 from acme_companion.act.acme.open_account import NoAccount, open_account, revoke_by_certificate_key
+from acme_companion.decide.problems import NotYet, Refused
 from acme_companion.decide.settings import Ca
-from acme_companion.problems import NotYet, Refused
 from tests.act.acme_proxy import changed, lost, problem, reset
 from tests.act.acme_world import CERTIFICATE_KEY, RealClock, issue, new_key, session_with
 

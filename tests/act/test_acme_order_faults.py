@@ -8,7 +8,7 @@ import pytest
 
 from acme_companion.act.acme.network import TRIES
 from acme_companion.decide.pair import Pair
-from acme_companion.problems import NotYet
+from acme_companion.decide.problems import NotYet
 from tests.act.acme_proxy import (
     as_is,
     changed,

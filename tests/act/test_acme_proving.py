@@ -14,8 +14,8 @@ import pytest
 from acme_companion.act.challenges.http01 import Http01Solver, responding
 from acme_companion.act.challenges.solving import SolverByName
 from acme_companion.decide.pair import Pair
+from acme_companion.decide.problems import NameRefusals, NotYet
 from acme_companion.decide.settings import ChallengeType, Http01, Http01Mode
-from acme_companion.problems import NameRefusals, NotYet
 from tests.act.acme_proxy import as_is, changed
 from tests.act.acme_world import CERTIFICATE_KEY, OneSolver, RealClock, issue, names, session_with
 

@@ -13,8 +13,8 @@ import pytest
 
 from acme_companion.act.challenges.http01 import responding
 from acme_companion.decide.pair import Pair
+from acme_companion.decide.problems import Damaged, NameRefusals, NotOrdered, NotYet
 from acme_companion.decide.settings import Http01, Http01Mode
-from acme_companion.problems import Damaged, NameRefusals, NotOrdered, NotYet
 from tests.act.acme_proxy import answer, as_is, changed, lost, problem, reset, status_becomes, with_body
 from tests.act.acme_world import CERTIFICATE_KEY, HeardLog, OneSolver, RealClock, StepClock, predecessor
 from tests.act.order_book import Book, Stays, issue

@@ -12,7 +12,7 @@ import trustme
 from aiohttp import web
 
 from acme_companion.act.acme import proxies
-from acme_companion.problems import NotYet, Problem
+from acme_companion.decide.problems import NotYet, Problem
 from tests.act.acme_world import StepClock, issue
 from tests.act.connect_proxy import connect_proxy
 from tests.act.scripted_ca import scripted_ca

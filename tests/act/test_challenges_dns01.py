@@ -11,8 +11,8 @@ from acme_companion.act.challenges.leftovers import Leftovers
 from acme_companion.decide.dns_challenges import txt_value
 from acme_companion.decide.facts import Unanswered
 from acme_companion.decide.names import Name
+from acme_companion.decide.problems import NotYet, Refused
 from acme_companion.decide.settings import ChallengeType, DnsZone
-from acme_companion.problems import NotYet, Refused
 from tests.act.dns_world import DnsWorld, proof
 
 A, B = txt_value("a.thumbprint"), txt_value("b.thumbprint")

@@ -15,8 +15,8 @@ from acme_companion.decide.acme_answers import Challenge
 from acme_companion.decide.dns_challenges import txt_value
 from acme_companion.decide.facts import Unanswered
 from acme_companion.decide.names import Name
+from acme_companion.decide.problems import NotShown, NotYet, Refused
 from acme_companion.decide.settings import ChallengeType, DnsZone, Secret
-from acme_companion.problems import NotShown, NotYet, Refused
 from tests.act.acme_world import OneSolver
 from tests.act.dns_world import DnsWorld, FakeEditor, proof
 from tests.builders import NOW

@@ -11,8 +11,8 @@ import pytest
 
 from acme_companion.act.challenges import standalone
 from acme_companion.act.challenges.http01 import responding
+from acme_companion.decide.problems import NotYet
 from acme_companion.decide.settings import Http01, Http01Mode
-from acme_companion.problems import NotYet
 from tests.act.acme_world import RealClock
 from tests.bed.process import free_port
 

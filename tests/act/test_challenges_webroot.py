@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from acme_companion.act.challenges.http01 import responding
+from acme_companion.decide.problems import NotYet
 from acme_companion.decide.settings import Http01
-from acme_companion.problems import NotYet
 from tests.act.acme_world import RealClock
 from tests.act.store_faults import disk_in_memory
 

@@ -13,8 +13,8 @@ from aiohttp import web
 
 from acme_companion.act.dns.acmedns import AcmeDns
 from acme_companion.act.dns.editor import TxtRecord
+from acme_companion.decide.problems import NotYet, Refused
 from acme_companion.decide.settings import Secret
-from acme_companion.problems import NotYet, Refused
 from tests.bed.process import LOOPBACK, free_port
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import pytest
 from acme_companion.act.dns.command import CommandEditor
 from acme_companion.act.dns.editor import TxtRecord
 from acme_companion.act.dns.providers import record_editor
+from acme_companion.decide.problems import NotYet
 from acme_companion.decide.settings import DnsZone, Secret
-from acme_companion.problems import NotYet
 from tests.bed.doors import RealClock, RememberingLog
 from tests.bed.process import wait_until
 

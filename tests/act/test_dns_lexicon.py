@@ -11,8 +11,8 @@ import pytest
 
 from acme_companion.act.dns.editor import RecordEditor, TxtRecord
 from acme_companion.act.dns.providers import record_editor
+from acme_companion.decide.problems import NotYet, Problem, Refused
 from acme_companion.decide.settings import DnsZone, Secret
-from acme_companion.problems import NotYet, Problem, Refused
 from tests.act.dns_interfaces import Cloudflare, HetznerCloud
 from tests.bed.doors import RealClock, RememberingLog
 from tests.bed.internet import Asked, Internet, Said, internet

@@ -8,8 +8,8 @@ import pytest
 
 from acme_companion.act.dns.editor import RecordEditor, TxtRecord
 from acme_companion.act.dns.providers import record_editor
+from acme_companion.decide.problems import Refused
 from acme_companion.decide.settings import DnsZone, Secret
-from acme_companion.problems import Refused
 from tests.bed.doors import RealClock, RememberingLog
 from tests.bed.powerdns import PowerDns
 

@@ -12,8 +12,8 @@ import pytest
 from acme_companion.act.dns.editor import TxtRecord
 from acme_companion.act.dns.rfc2136 import Rfc2136
 from acme_companion.cli.clock import SystemClock
+from acme_companion.decide.problems import NotYet, Refused
 from acme_companion.decide.settings import Secret
-from acme_companion.problems import NotYet, Refused
 from tests.bed.bind import KEY_NAME, Bind, Zone
 from tests.bed.process import LOOPBACK, free_port
 

@@ -11,8 +11,8 @@ from aiohttp import web
 
 from acme_companion.act.dns.editor import TxtRecord
 from acme_companion.act.dns.servercow import Servercow
+from acme_companion.decide.problems import NotYet, Problem, Refused
 from acme_companion.decide.settings import Secret
-from acme_companion.problems import NotYet, Problem, Refused
 from tests.bed.process import LOOPBACK
 
 ZONE, OWNER = "example.org", "_acme-challenge.mail.example.org"

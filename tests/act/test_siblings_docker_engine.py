@@ -9,8 +9,8 @@ import pytest
 
 from acme_companion.act.siblings.docker_engine import DockerEngine
 from acme_companion.decide.deployment import NGINX_RELOAD, RESTART, Action, ActionKind, came_up
+from acme_companion.decide.problems import NotYet
 from acme_companion.decide.settings import Deployment
-from acme_companion.problems import NotYet
 from tests.bed.containers import SOCKET, Containers, docker, inspect, wait_for_log
 from tests.bed.doors import RealClock, RememberingLog
 

@@ -18,8 +18,8 @@ from acme_companion.act.siblings.docker_engine import DockerEngine
 from acme_companion.act.siblings.own_container import own_container_id
 from acme_companion.decide.deployment import NGINX_RELOAD, RESTART
 from acme_companion.decide.facts import Sibling
+from acme_companion.decide.problems import NotYet
 from acme_companion.decide.settings import Deployment
-from acme_companion.problems import NotYet
 from tests.bed.doors import RealClock, RememberingLog
 from tests.bed.process import CHECKOUT, LOOPBACK, free_port
 

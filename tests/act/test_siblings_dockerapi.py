@@ -14,8 +14,8 @@ from aiohttp import web
 from acme_companion.act.siblings import open_siblings
 from acme_companion.decide.deployment import NGINX_RELOAD, RESTART, Action, ActionKind
 from acme_companion.decide.facts import Sibling
+from acme_companion.decide.problems import NotYet
 from acme_companion.decide.settings import Deployment
-from acme_companion.problems import NotYet
 from tests.bed.doors import RealClock, RememberingLog
 from tests.bed.process import LOOPBACK, free_port
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from acme_companion.problems import NotYet
+from acme_companion.decide.problems import NotYet
 from tests.act.test_siblings_docker_faults import VERSION, engine, fake_engine
 
 if TYPE_CHECKING:

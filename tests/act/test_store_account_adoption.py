@@ -12,8 +12,8 @@ from acme_companion.act.store import files
 from acme_companion.act.store.accounts import AccountKeys
 from acme_companion.decide.accounts import key_name
 from acme_companion.decide.known_cas import LETS_ENCRYPT, LETS_ENCRYPT_STAGING
+from acme_companion.decide.problems import Damaged
 from acme_companion.decide.settings import KeyType
-from acme_companion.problems import Damaged
 from tests.act.store_parts import DIRECTORY_URL, HOST, KEY, OTHER_KEY, inside, issued, pem_of, put
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from acme_companion.act.store.accounts import AccountKeys
+from acme_companion.decide.problems import Damaged
 from acme_companion.decide.settings import KeyType
-from acme_companion.problems import Damaged
 from tests.act.store_faults import MOST_CALLS, die, dies, disk_in_memory, faulty
 from tests.act.store_parts import DIRECTORY_URL, KEY, left_over, pem_of, secrets_others_can_read
 

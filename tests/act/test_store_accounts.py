@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from acme_companion.act.store.accounts import AccountKeys
 from acme_companion.decide.accounts import key_name
+from acme_companion.decide.problems import Damaged
 from acme_companion.decide.settings import KeyType
-from acme_companion.problems import Damaged
 from tests.act.store_parts import (
     DIRECTORY_URL,
     HOST,

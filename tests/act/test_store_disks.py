@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from acme_companion.act.issuers.self_signed import self_signed
-from acme_companion.problems import Damaged
+from acme_companion.decide.problems import Damaged
 from tests.act.store_mounts import mounted
 from tests.act.store_parts import (
     CSR,

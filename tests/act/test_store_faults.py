@@ -13,7 +13,7 @@ import pytest
 
 from acme_companion.decide.memory import Memory
 from acme_companion.decide.names import Name
-from acme_companion.problems import Damaged
+from acme_companion.decide.problems import Damaged
 from tests.act.store_faults import MOST_CALLS, NEED_ROOM, die, dies, disk_in_memory, faulty
 from tests.act.store_parts import (
     CSR,

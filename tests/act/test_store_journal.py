@@ -12,7 +12,7 @@ import pytest
 
 from acme_companion.act.store.journal import MOST_BYTES, MOST_CORRUPT
 from acme_companion.decide.open_orders import SCHEMA, OpenOrder
-from acme_companion.problems import Damaged
+from acme_companion.decide.problems import Damaged
 from tests.act.store_faults import MOST_CALLS, die, dies, disk_in_memory, faulty
 from tests.act.store_parts import (
     BROKEN,

@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from acme_companion.decide.problems import Damaged
 from acme_companion.decide.settings import KeyType
-from acme_companion.problems import Damaged
 from tests.act.store_parts import (
     DIRECTORY_URL,
     HOST,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from acme_companion.problems import Busy, Damaged
+from acme_companion.decide.problems import Busy, Damaged
 from tests.act.store_parts import volume
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from acme_companion.decide.memory import Memory
-from acme_companion.problems import Damaged
+from acme_companion.decide.problems import Damaged
 from tests.act.store_parts import CSR, HOST, KEY, NOW, Lines, issued, pem_of, put, volume
 from tests.bed.process import CHECKOUT
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from acme_companion.act.store.refused import MOST_BYTES, MOST_KEPT, set_aside
-from acme_companion.problems import Damaged
+from acme_companion.decide.problems import Damaged
 from tests.act.store_parts import NOW
 
 if TYPE_CHECKING:

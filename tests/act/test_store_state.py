@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from acme_companion.decide.memory import Memory
 from acme_companion.decide.memory_json import MOST_BYTES
-from acme_companion.problems import Damaged
+from acme_companion.decide.problems import Damaged
 from tests.act.store_parts import CSR, HOST, NOW, Lines, issued, put, volume
 
 if TYPE_CHECKING:

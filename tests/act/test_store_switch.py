@@ -10,7 +10,7 @@ import pytest
 
 from acme_companion.decide.names import Name
 from acme_companion.decide.pair import Pair
-from acme_companion.problems import Damaged
+from acme_companion.decide.problems import Damaged
 from tests.act.store_parts import (
     CSR,
     DIRECTORY_URL,

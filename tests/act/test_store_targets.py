@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from acme_companion.problems import Damaged
+from acme_companion.decide.problems import Damaged
 from tests.act.store_faults import MOST_CALLS, faulty
 from tests.act.store_parts import BROKEN, CSR, HOST, NOW, disk_error, issued, left_over, put, volume
 

@@ -11,8 +11,8 @@ from acme_companion.act.heartbeat import Heartbeat
 from acme_companion.cli import main
 from acme_companion.cli.clock import SystemClock
 from acme_companion.cli.configuration import load_settings
+from acme_companion.decide.problems import SettingsWrong
 from acme_companion.decide.settings.env_file import MOST_BYTES
-from acme_companion.problems import SettingsWrong
 
 if TYPE_CHECKING:
     from pathlib import Path

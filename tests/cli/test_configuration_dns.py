@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from acme_companion.cli.configuration import load_settings
+from acme_companion.decide.problems import SettingsWrong
 from acme_companion.decide.settings import Settings
-from acme_companion.problems import SettingsWrong
 
 CANARY = "canary-Pa55"
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from acme_companion.decide.deployment import Action, ActionKind
 from acme_companion.decide.facts import Sibling
-from acme_companion.problems import NotYet
+from acme_companion.decide.problems import NotYet
 from demo.sibling import context_of, fingerprint
 from tests.bed.process import LOOPBACK
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from acme_companion.decide.deployment import RESTART
+from acme_companion.decide.problems import NotYet
 from acme_companion.decide.steps import DEPLOYMENT
-from acme_companion.problems import NotYet
 from tests.cycle.stack import steps
 from tests.cycle.test_deployments import _Everything, until_tried_again
 

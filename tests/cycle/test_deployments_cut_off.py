@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from acme_companion.decide.deployment import ActionKind
+from acme_companion.decide.problems import NotYet
 from acme_companion.decide.report import lines
 from acme_companion.decide.steps import DEPLOYMENT
-from acme_companion.problems import NotYet
 from tests.cycle.stack import steps, stopped
 from tests.cycle.test_deployments import _Everything, until_tried_again
 

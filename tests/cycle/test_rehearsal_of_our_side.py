@@ -9,8 +9,8 @@ import pytest
 
 from acme_companion.cycle.authorities import rehearse
 from acme_companion.decide.acme_problems import ProblemDocument
+from acme_companion.decide.problems import NameRefusals, NotShown, Problem
 from acme_companion.decide.steps import Issue, Lineage
-from acme_companion.problems import NameRefusals, NotShown, Problem
 from tests.act.acme_world import HeardLog
 from tests.builders import HOST, names
 

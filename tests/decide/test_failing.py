@@ -13,10 +13,10 @@ from acme_companion.decide.failing import failures_after, fallback_at_once
 from acme_companion.decide.limits.remembering import after_failure, after_issue, before_orders, goes_on
 from acme_companion.decide.memory import Failures, Memory
 from acme_companion.decide.open_orders import OpenOrder
+from acme_companion.decide.problems import Damaged, NameRefusals, NotOrdered, NotShown, NotYet, Refused
 from acme_companion.decide.renewal import ask_after_failure
 from acme_companion.decide.settings import Ca
 from acme_companion.decide.steps import Issue, Lineage
-from acme_companion.problems import Damaged, NameRefusals, NotOrdered, NotShown, NotYet, Refused
 from tests.builders import CA_URL, DAY, HOST, NOW, names, settings
 
 MINUTE = timedelta(minutes=1)

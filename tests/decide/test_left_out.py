@@ -12,8 +12,8 @@ from acme_companion.decide.limits.buckets import ORDERS, of_failures, of_failure
 from acme_companion.decide.limits.remembering import after_failure, after_issue, before_orders
 from acme_companion.decide.limits.table import LIMITS
 from acme_companion.decide.memory import Memory
+from acme_companion.decide.problems import NameRefusals
 from acme_companion.decide.steps import Issue, Lineage
-from acme_companion.problems import NameRefusals
 from tests.builders import HOST, NOW, names, settings
 
 NAMES = names(f"{HOST} imap.example.org")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from acme_companion.decide.problems import SettingsWrong
 from acme_companion.decide.settings import ExternalAccount, KeyType, Secret
 from acme_companion.decide.settings.env_file import parse
 from acme_companion.decide.settings.read import read
-from acme_companion.problems import SettingsWrong
 
 HOST = {"MAILCOW_HOSTNAME": "mail.example.org"}
 KEY = "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from acme_companion.decide.problems import SettingsWrong
 from acme_companion.decide.settings.env_file import EnvFile, parse, parse_bytes
 from acme_companion.decide.settings.read import read
 from acme_companion.decide.settings.variables import IGNORED, SETTINGS, nearest
-from acme_companion.problems import SettingsWrong
 
 HOST = "mail.example.org"
 CANARY = "canary-Pa55"

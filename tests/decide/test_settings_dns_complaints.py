@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from acme_companion.decide.problems import SettingsWrong
 from acme_companion.decide.settings.dns_file import DnsFile, parse_dns_file
 from acme_companion.decide.settings.read import read
-from acme_companion.problems import SettingsWrong
 
 CANARY = "canary-Pa55"
 CLOUDFLARE = {"ACME_DNS_CHALLENGE": "y", "ACME_DNS_PROVIDER": "dns_cf"}

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from acme_companion.decide.problems import SettingsWrong
 from acme_companion.decide.settings.documents import example_file, reference_page
 from acme_companion.decide.settings.env_file import parse_bytes
 from acme_companion.decide.settings.read import read
 from acme_companion.decide.settings.variables import SETTINGS
-from acme_companion.problems import SettingsWrong
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "mail.conf.example"

@@ -2,9 +2,9 @@
 
 import pytest
 
+from acme_companion.decide.problems import SettingsWrong
 from acme_companion.decide.settings import Database, HostPort, Redis, Secret, Settings
 from acme_companion.decide.settings.read import read
-from acme_companion.problems import SettingsWrong
 
 HOST = "mail.example.org"
 

@@ -19,6 +19,7 @@ from acme_companion.decide.memory import Held, HeldLineage, Memory
 from acme_companion.decide.names import Name
 from acme_companion.decide.pair import Certificate
 from acme_companion.decide.plan import make_plan
+from acme_companion.decide.problems import NameRefusals, NotYet, Problem
 from acme_companion.decide.public_suffixes import registered_domain
 from acme_companion.decide.renewal import RenewalAdvice, window_from
 from acme_companion.decide.schedule import LOOK_AGAIN_WITHOUT_CERTIFICATE, one_more
@@ -26,7 +27,6 @@ from acme_companion.decide.settings import Ca, Naming, Settings
 from acme_companion.decide.steps import Hold, Issue, Keep
 from acme_companion.decide.verdicts import Readiness, Verdict
 from acme_companion.decide.wanted import Wanted, WantedCertificate
-from acme_companion.problems import NameRefusals, NotYet, Problem
 from tests.builders import DAY, NOW
 
 HOST = Name.parse("mail.example.org")

@@ -11,7 +11,7 @@ from acme_companion.act.acme.answer import Declined
 from acme_companion.decide.accounts import as_sentence, circumstances, is_stopped
 from acme_companion.decide.acme_problems import legible
 from acme_companion.decide.memory import Stop
-from acme_companion.problems import AccountStopped, Refused
+from acme_companion.decide.problems import AccountStopped, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

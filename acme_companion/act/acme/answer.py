@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from acme_companion.decide.acme_answers import NotAnAcmeAnswer, acme_url, object_of
 from acme_companion.decide.acme_headers import links
 from acme_companion.decide.acme_problems import ProblemDocument, Rejection, legible, problem_of
-from acme_companion.problems import NotYet, Problem, Refused
+from acme_companion.decide.problems import NotYet, Problem, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -28,14 +28,14 @@ from acme_companion.decide.known_cas import STAGING
 from acme_companion.decide.limits.counting import concerns_all
 from acme_companion.decide.open_orders import Place, Resume, Wish, next_move
 from acme_companion.decide.pair import spki_of
-from acme_companion.ports import Issued
-from acme_companion.problems import (
+from acme_companion.decide.problems import (
     AccountStopped,
     NotOrdered,
     NotYet,
     Problem,
     Refused,
 )
+from acme_companion.ports import Issued
 
 if TYPE_CHECKING:
     import ssl

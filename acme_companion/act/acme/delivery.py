@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from acme_companion.act.acme.answer import Declined
 from acme_companion.decide.acme_problems import legible
 from acme_companion.decide.preferred_chain import is_preferred, topmost_issuer
-from acme_companion.problems import NotYet
+from acme_companion.decide.problems import NotYet
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -21,7 +21,7 @@ from acme_companion.decide.acme_answers import NotAnAcmeAnswer, acme_url
 from acme_companion.decide.acme_headers import retry_after
 from acme_companion.decide.acme_problems import legible, without_credentials
 from acme_companion.decide.limits.requests import CONNECTIONS, NONCES, requests_at
-from acme_companion.problems import NotYet
+from acme_companion.decide.problems import NotYet
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping

@@ -14,7 +14,7 @@ from acme_companion.act.acme.network import Network, open_session, trust_in
 from acme_companion.act.acme.signing import AccountKey
 from acme_companion.decide.acme_answers import NotAnAcmeAnswer, acme_url, directory_of
 from acme_companion.decide.memory import Authority
-from acme_companion.problems import Refused
+from acme_companion.decide.problems import Refused
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping

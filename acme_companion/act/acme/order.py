@@ -13,7 +13,7 @@ from acme_companion.act.acme.proof import NamesDeclined
 from acme_companion.act.acme.under_way import OrderDead, UnderWay, Written, by_name
 from acme_companion.decide.acme_answers import Order, identifier_of, order_of
 from acme_companion.decide.open_orders import OpenOrder, Resume
-from acme_companion.problems import Refused
+from acme_companion.decide.problems import Refused
 
 if TYPE_CHECKING:
     import asyncio

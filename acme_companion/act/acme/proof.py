@@ -18,8 +18,8 @@ from acme_companion.decide.acme_answers import (
     identifier_of,
 )
 from acme_companion.decide.acme_problems import ProblemDocument
+from acme_companion.decide.problems import NotShown, Problem
 from acme_companion.ports import Proof
-from acme_companion.problems import NotShown, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

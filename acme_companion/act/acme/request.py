@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from acme_companion.problems import NameRefusals, NotShown
+from acme_companion.decide.problems import NameRefusals, NotShown
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

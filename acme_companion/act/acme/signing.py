@@ -16,7 +16,7 @@ from josepy.jwa import ES256, ES384, HS256, RS256, JWASignature
 from josepy.jwk import JWK, JWKEC, JWKRSA, JWKOct
 
 from acme_companion.decide.pair import spki_of
-from acme_companion.problems import Damaged
+from acme_companion.decide.problems import Damaged
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

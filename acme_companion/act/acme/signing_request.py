@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from acme_companion.problems import Damaged
+from acme_companion.decide.problems import Damaged
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

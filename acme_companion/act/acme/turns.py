@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from acme_companion.act.acme.answer import Declined
-    from acme_companion.problems import AccountStopped
+    from acme_companion.decide.problems import AccountStopped
 
 
 class Turns(asyncio.Semaphore):

@@ -14,7 +14,7 @@ from acme_companion.act.acme.proof import NamesDeclined, Proofs
 from acme_companion.act.acme.waiting import Patience, together
 from acme_companion.decide.acme_answers import Authorization, authorization_of, identifier_of, order_of
 from acme_companion.decide.acme_problems import ProblemDocument, refused_names
-from acme_companion.problems import Damaged, NotYet, Refused
+from acme_companion.decide.problems import Damaged, NotYet, Refused
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence

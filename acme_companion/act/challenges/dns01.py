@@ -12,7 +12,7 @@ from acme_companion.act.challenges.visibility import Published, Visibility
 from acme_companion.act.dns.editor import TxtRecord
 from acme_companion.decide.dns_challenges import txt_value
 from acme_companion.decide.facts import Unanswered
-from acme_companion.problems import NotYet, Refused
+from acme_companion.decide.problems import NotYet, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from acme_companion.act.dns.editor import TxtRecord
 from acme_companion.act.store import files
-from acme_companion.problems import Damaged, Problem
+from acme_companion.decide.problems import Damaged, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

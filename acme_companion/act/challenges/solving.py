@@ -11,8 +11,8 @@ from acme_companion.act.challenges.dns_persist import DnsPersist01
 from acme_companion.act.challenges.http01 import Http01Solver, responding
 from acme_companion.act.challenges.leftovers import Editors, Leftovers
 from acme_companion.decide.dns_challenges import dns01_owner, dns_account01_owner
+from acme_companion.decide.problems import Problem
 from acme_companion.decide.settings import ChallengeType
-from acme_companion.problems import Problem
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence

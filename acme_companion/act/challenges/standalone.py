@@ -8,7 +8,7 @@ import socket
 from contextlib import ExitStack, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
-from acme_companion.problems import NotYet
+from acme_companion.decide.problems import NotYet
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from acme_companion.decide.acme_answers import TOKEN
-from acme_companion.problems import NotYet
+from acme_companion.decide.problems import NotYet
 
 LEFT_OVER: Final = timedelta(days=1)
 """A file of ours that is older was left by a crash: no validation takes a day."""

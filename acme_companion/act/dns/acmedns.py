@@ -11,14 +11,14 @@ import aiohttp
 
 from acme_companion.act.acme.proxies import proxy_for
 from acme_companion.decide.names import quoted
-from acme_companion.problems import NotYet, Refused
+from acme_companion.decide.problems import NotYet, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from acme_companion.act.dns.editor import TxtRecord
+    from acme_companion.decide.problems import Problem
     from acme_companion.decide.settings import Secret
-    from acme_companion.problems import Problem
 
 TIME_LIMIT: Final = 20.0  # seconds for one request
 LONGEST_ANSWER: Final = 64 * 1024

@@ -10,7 +10,7 @@ from acme_companion.act.dns.child_process import little_of, running, tail_of
 from acme_companion.act.dns.masking import masked
 from acme_companion.decide.dns_providers import SHOWN
 from acme_companion.decide.names import quoted
-from acme_companion.problems import NotYet
+from acme_companion.decide.problems import NotYet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -16,7 +16,7 @@ from acme_companion.act.dns.masking import masked
 from acme_companion.decide.acme_headers import retry_after
 from acme_companion.decide.acme_problems import without_credentials
 from acme_companion.decide.dns_providers import SHOWN
-from acme_companion.problems import NotYet, Problem, Refused
+from acme_companion.decide.problems import NotYet, Problem, Refused
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process

@@ -17,15 +17,15 @@ from dns.rdatatype import TXT
 
 from acme_companion.act.dns.tsig_key import DEFAULT, TsigKey, TsigKeyRefused, key_of, parse_key
 from acme_companion.decide.names import quoted
-from acme_companion.problems import NotYet, Refused
+from acme_companion.decide.problems import NotYet, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from acme_companion.act.dns.editor import TxtRecord
+    from acme_companion.decide.problems import Problem
     from acme_companion.decide.settings import Secret
     from acme_companion.ports import Clock
-    from acme_companion.problems import Problem
 
 TIME_LIMIT: Final = 15.0  # seconds for one update
 TRIES: Final = 2

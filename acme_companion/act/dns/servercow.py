@@ -12,7 +12,7 @@ from acme_companion.act.acme.proxies import proxy_for
 from acme_companion.act.dns.masking import masked
 from acme_companion.decide.acme_problems import without_credentials
 from acme_companion.decide.names import quoted
-from acme_companion.problems import NotYet, Refused
+from acme_companion.decide.problems import NotYet, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

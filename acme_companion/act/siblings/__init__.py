@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from acme_companion.problems import NotYet
+from acme_companion.decide.problems import NotYet
 
 if TYPE_CHECKING:
     from acme_companion.decide.deployment import Action

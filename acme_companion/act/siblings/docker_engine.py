@@ -26,7 +26,7 @@ from acme_companion.act.siblings.inspection import (
 )
 from acme_companion.decide.deployment import Action, ActionKind
 from acme_companion.decide.names import quoted
-from acme_companion.problems import NotYet
+from acme_companion.decide.problems import NotYet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -11,7 +11,7 @@ from acme_companion.act.siblings.docker_faults import one_line
 from acme_companion.act.siblings.inspection import is_ours, labels, networks, sibling_of, text
 from acme_companion.decide.deployment import Action, ActionKind
 from acme_companion.decide.names import quoted
-from acme_companion.problems import NotYet
+from acme_companion.decide.problems import NotYet
 
 if TYPE_CHECKING:
     from acme_companion.decide.facts import Sibling

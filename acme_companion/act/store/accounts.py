@@ -15,8 +15,8 @@ from acme_companion.act.store import files, keys, reading
 from acme_companion.act.store.layout import ACCOUNT, ACCOUNT_DIRECTORY, ACCOUNTS, ACME, BACKUPS, KEY, NEXT
 from acme_companion.decide.accounts import is_staging, key_name
 from acme_companion.decide.known_cas import LETS_ENCRYPT, is_lets_encrypts
+from acme_companion.decide.problems import Damaged
 from acme_companion.decide.settings import KeyType
-from acme_companion.problems import Damaged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from acme_companion.act.store import files, layout
 from acme_companion.act.store.layout import BACKUPS, CERTIFICATE, CSR, DOMAINS, KEY
 from acme_companion.decide.pair import NotAPair, Pair
-from acme_companion.problems import Damaged
+from acme_companion.decide.problems import Damaged
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

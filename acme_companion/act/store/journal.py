@@ -14,7 +14,7 @@ from acme_companion.decide import checked_json
 from acme_companion.decide.checked_json import NewerSchema, NotReadable
 from acme_companion.decide.names import quoted
 from acme_companion.decide.open_orders import SCHEMA, OpenOrder, is_over
-from acme_companion.problems import Damaged
+from acme_companion.decide.problems import Damaged
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from acme_companion.act.store import files, generations
 from acme_companion.act.store.layout import ACME, KEY
 from acme_companion.decide.pair import NotAPair, public_key_digest
+from acme_companion.decide.problems import Damaged
 from acme_companion.decide.settings import KeyType
-from acme_companion.problems import Damaged
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from acme_companion.act.store import files
 from acme_companion.decide.names import quoted
-from acme_companion.problems import Busy, Damaged
+from acme_companion.decide.problems import Busy, Damaged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

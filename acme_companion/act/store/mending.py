@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from acme_companion.act.store import files, generations, intent, keys, layout, reading
 from acme_companion.act.store.layout import BACKUPS, CERTIFICATE, CSR, DOMAINS, KEY
 from acme_companion.decide.pair import NotAPair, Pair
-from acme_companion.problems import Damaged
+from acme_companion.decide.problems import Damaged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

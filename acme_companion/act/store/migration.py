@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from acme_companion.act.store import files, generations, intent, keys, reading
 from acme_companion.act.store.layout import ACCOUNT, ACME, BACKUPS, KEY
-from acme_companion.problems import Damaged
+from acme_companion.decide.problems import Damaged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ from acme_companion.act.store import files, generations, keys, layout
 from acme_companion.act.store.layout import BACKUPS, CERTIFICATE, CSR, DOMAINS, FORCE_RENEW, KEY
 from acme_companion.decide.memory import Held, HeldLineage, Memory
 from acme_companion.decide.pair import NotAPair, certificate_of, leaf_of, public_key_digest
-from acme_companion.problems import Damaged
+from acme_companion.decide.problems import Damaged
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator

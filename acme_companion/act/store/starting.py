@@ -10,7 +10,7 @@ from acme_companion.act.issuers.self_signed import LIFETIME, self_signed
 from acme_companion.act.store import dhparams, files, generations, intent, layout, reading
 from acme_companion.act.store.layout import ACME, CERTIFICATE, DHPARAMS, KEY
 from acme_companion.decide.pair import Pair
-from acme_companion.problems import Damaged
+from acme_companion.decide.problems import Damaged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -11,7 +11,7 @@ from acme_companion.act.store import files
 from acme_companion.act.store.layout import STATE
 from acme_companion.decide.memory import Memory
 from acme_companion.decide.memory_json import MOST_BYTES, NewerMemory, NotMemory, from_json, to_json
-from acme_companion.problems import Damaged
+from acme_companion.decide.problems import Damaged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

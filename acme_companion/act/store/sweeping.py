@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from acme_companion.act.store import files, generations, layout
 from acme_companion.act.store.layout import ACME, BACKUPS, OWN
-from acme_companion.problems import Damaged
+from acme_companion.decide.problems import Damaged
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,7 @@ from acme_companion.act.store import files, generations, intent, layout
 from acme_companion.act.store.generations import DAMAGED, ROLLED_BACK, SERVER
 from acme_companion.act.store.layout import BACKUPS, CERTIFICATE, CSR, DOMAINS, KEY
 from acme_companion.decide.pair import NotAPair, Pair
-from acme_companion.problems import Damaged
+from acme_companion.decide.problems import Damaged
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

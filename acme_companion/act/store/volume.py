@@ -26,7 +26,7 @@ from acme_companion.act.store.journal import Journal
 from acme_companion.act.store.layout import BACKUPS, FORCE_RENEW, OWN, PROBE, REFUSED
 from acme_companion.act.store.lock import locked
 from acme_companion.act.store.state import State
-from acme_companion.problems import Damaged
+from acme_companion.decide.problems import Damaged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence

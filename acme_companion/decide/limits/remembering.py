@@ -10,7 +10,7 @@ from acme_companion.decide.limits.buckets import Planned
 from acme_companion.decide.limits.counting import begun, issued, refused, told, unknown
 from acme_companion.decide.limits.table import limits_of
 from acme_companion.decide.open_orders import is_over, placed_ahead
-from acme_companion.problems import NameRefusals, NotOrdered, NotYet, Refused
+from acme_companion.decide.problems import NameRefusals, NotOrdered, NotYet, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from acme_companion.decide.memory import Memory
     from acme_companion.decide.names import Name
     from acme_companion.decide.open_orders import OpenOrder
+    from acme_companion.decide.problems import Problem
     from acme_companion.decide.settings import Ca, Settings
     from acme_companion.decide.steps import Issue
-    from acme_companion.problems import Problem
 
 
 def ca_of(settings: Settings, step: Issue) -> Ca:

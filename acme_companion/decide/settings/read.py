@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from acme_companion.decide.known_cas import LETS_ENCRYPT, LETS_ENCRYPT_STAGING
 from acme_companion.decide.names import quoted
+from acme_companion.decide.problems import SettingsWrong
 from acme_companion.decide.settings import (
     Ca,
     Challenges,
@@ -26,7 +27,6 @@ from acme_companion.decide.settings.naming import naming
 from acme_companion.decide.settings.other_cas import fallback_ca, rehearsal_ca
 from acme_companion.decide.settings.source import Source
 from acme_companion.decide.settings.stack import database, deployment, redis
-from acme_companion.problems import SettingsWrong
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
