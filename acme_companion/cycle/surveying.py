@@ -17,11 +17,12 @@ from acme_companion.decide.issuance_policy import hopeless, profile_refused
 from acme_companion.decide.limits.recounting import found_again
 from acme_companion.decide.lineages import remember_unwanted, unwanted
 from acme_companion.decide.memory import Authority, Memory
-from acme_companion.decide.plan import make_plan, reason_to_issue_nothing, remember_readiness
+from acme_companion.decide.plan import make_plan, reason_to_issue_nothing
 from acme_companion.decide.problems import Problem
 from acme_companion.decide.reserve import due_to_read, remember_reserve, reserve_warnings
 from acme_companion.decide.shrinking import believed
 from acme_companion.decide.verdicts import judge
+from acme_companion.decide.verdicts.remembered import remember_readiness
 from acme_companion.decide.wanted import Wanted, keep_held, possible_names, wanted_certificates
 from acme_companion.ports import ProbeFile
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -88,20 +88,6 @@ def reason_to_issue_nothing(settings: Settings, held: Held) -> str:
             "this companion: it belongs to you and stays. To hand it over, move cert.pem and key.pem away and restart"
         )
     return would_be_lost(settings, held)
-
-
-def remember_readiness(memory: Memory, verdicts: Mapping[Name, Verdict], now: datetime) -> Memory:
-    """Since when each name has looked not ready (a ready look ends it, an unknown one changes nothing), or nobody could tell."""
-    since, unknown = {}, {}
-    for name, verdict in verdicts.items():
-        known = memory.not_ready_since.get(name.text)
-        if verdict.readiness is Readiness.NOT_READY:
-            since[name.text] = known or now
-        elif verdict.readiness is Readiness.UNKNOWN:
-            unknown[name.text] = memory.unknown_since.get(name.text, now)
-            if known:
-                since[name.text] = known
-    return replace(memory, not_ready_since=since, unknown_since=unknown)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ from datetime import timedelta
 import pytest
 
 from acme_companion.decide.memory import Memory, RenewalWindow
-from acme_companion.decide.plan import make_plan, remember_readiness
+from acme_companion.decide.plan import make_plan
 from acme_companion.decide.steps import Hold, Issue, Keep, LeftOut, Lineage, Skip
+from acme_companion.decide.verdicts.remembered import remember_readiness
 from acme_companion.decide.wanted import wanted_certificates
 from tests.builders import (
     CA_URL,
