@@ -76,8 +76,10 @@ def _secret(name: str, environment: Mapping[str, str]) -> str:
 def _check_bundle(path: str) -> None:
     try:
         ssl.create_default_context(cafile=path)
+    except ssl.SSLError:
+        raise SettingsWrong([f"CA_BUNDLE: {path} holds no certificates in PEM"]) from None
     except OSError as problem:
-        raise SettingsWrong([f"CA_BUNDLE: {path} cannot be used: {problem}"]) from None
+        raise SettingsWrong([f"CA_BUNDLE: {path} cannot be read: {problem.strerror}"]) from None
 
 
 def _env_file(path: str | None) -> EnvFile | None:

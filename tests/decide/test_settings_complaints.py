@@ -84,8 +84,26 @@ DBUSER=mailcow
         ("MAX_NAMES_PER_CERTIFICATE", "٣", "'٣' is not a whole number from 1 to 100"),
         ("HTTP01_PORT", "0", "'0' is not a whole number from 1 to 65535"),
         ("CHECK_TIMEOUT", "nan", "'nan' is not a number of seconds from 0.1 to 300"),
-        ("SMTP_PORT", "localhost:25", "'localhost' is not an IP address"),
-        ("SMTP_PORT", "[::1]", "'[::1]' has no port: write port or ip:port"),
+        ("SMTP_PORT", "localhost:25", "'localhost:25' is neither a port from 1 to 65535 nor ip:port"),
+        ("SMTP_PORT", "[::1]", "'[::1]' is neither a port from 1 to 65535 nor ip:port"),
+        ("SMTP_PORT", "127.0.0.1", "'127.0.0.1' is neither a port from 1 to 65535 nor ip:port"),
+        (
+            "MAIL_DOMAINS",
+            "a.example b.example",
+            "'a.example b.example' is not one entry: separate entries with commas",
+        ),
+        ("RESOLVERS", "9.9.9.9;1.1.1.1", "'9.9.9.9;1.1.1.1' is not one entry: separate entries with commas"),
+        (
+            "REDIS_HOST",
+            "redis://x:6379",
+            "'redis://x:6379' is neither host nor host:port: no / may stand in it",
+        ),
+        ("ACME_DNS_ZONES", ":dns_cf", "':dns_cf' is not zone:provider, such as example.org:dns_cf"),
+        (
+            "PUBLIC_IP_SERVICES",
+            f"https://me:{CANARY}@x/ https://y/",
+            "may not hold a user, a password or an @ (the value is not shown here)",
+        ),
         (
             "DIRECTORY_URL",
             "http://ca.example/directory",
@@ -140,18 +158,18 @@ DBUSER=mailcow
         ("WEBROOT", "/var/../etc", "'/var/../etc' contains ..: write the path without it"),
         ("PUBLIC_IPV4", "2001:db8::1", "'2001:db8::1' is not an IPv4 address"),
         ("PUBLIC_IPV6", "fe80::1%eth0", "'fe80::1%eth0' has a zone: write the address without it"),
-        ("RESOLVERS", "unbound", "'unbound' is not an IP address"),
+        ("RESOLVERS", "unbound", "'unbound' is not an IP address: a resolver is given by its address"),
         (
             "DOCKER_HOST",
             "ssh://host",
-            "'ssh://host' is not a URL that begins with tcp:// or https:// and a host",
+            "'ssh://host' is none of unix:///path, tcp://host:port, https://host and none",
         ),
         ("DOCKER_HOST", "tcp://proxy", "'tcp://proxy' has no port: write tcp://host:port"),
         ("DOCKER_HOST", "tcp://proxy:1/v1", "'tcp://proxy:1/v1': only a host and a port may follow tcp://"),
         (
             "COMPOSE_PROJECT_NAME",
             "Mail Stack",
-            "'Mail Stack' is not a Compose project: only a-z, 0-9, - and _ may stand in it",
+            "'Mail Stack' is not a Compose project: write it as `docker compose ls` shows it",
         ),
         ("DBNAME", "mailcow", "is set, but DBUSER is not: set both, or neither"),
         ("DBPASS", f"{CANARY}\n", "contains a control character or a byte that is not UTF-8"),
@@ -199,6 +217,31 @@ def test_misspelt(key: str, meant: str) -> None:
     found = read({"MAILCOW_HOSTNAME": HOST}, parse(f"{key}=x", "mail.conf"))
 
     assert found.warnings == (f"mail.conf:1: {key} is unknown and has no effect: did you mean {meant}?",)
+
+
+def test_misspelt_in_the_environment() -> None:
+    """Where a Compose file has the settings, a misspelling there is pointed out as well; a secret's file is none."""
+    found = read(
+        {
+            "MAILCOW_HOSTNAME": HOST,
+            "ADITIONAL_SAN": "x",
+            "ACME_EAB_HMAC_KEY_FILE": "/run/x",
+            "HTTPS_PROXY": "x",
+        }
+    )
+
+    assert found.warnings == (
+        "environment: ADITIONAL_SAN is unknown and has no effect: did you mean ADDITIONAL_SAN?",
+    )
+
+
+def test_a_file_of_a_secret_in_the_env_file() -> None:
+    """Only the environment names such files: in the env file the variable does nothing, and that is said."""
+    found = read({"MAILCOW_HOSTNAME": HOST}, parse("DBPASS_FILE=/run/secrets/x", "mail.conf"))
+
+    assert found.warnings == (
+        "mail.conf:1: DBPASS_FILE has no effect here: only the environment of the container may name a file",
+    )
 
 
 # The other variables of a mailcow.conf, as mailcow's generator writes them.

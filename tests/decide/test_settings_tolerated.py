@@ -30,7 +30,12 @@ def settings(**environment: str) -> Settings:
             id="a single label",
         ),
         pytest.param(
-            "im ap.*", f"'im ap.*': 'im ap' is not a host name label; {LEFT_OUT}", id="a prefix that is none"
+            "im_ap.*", f"'im_ap.*': 'im_ap' is not a host name label; {LEFT_OUT}", id="a prefix that is none"
+        ),
+        pytest.param(
+            "a.example.org b.example.org",
+            f"'a.example.org b.example.org' is not one entry: separate entries with commas; {LEFT_OUT}",
+            id="blanks between entries",
         ),
         pytest.param(
             "*.example.org",

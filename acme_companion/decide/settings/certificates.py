@@ -16,7 +16,7 @@ _SHA256_HEX = 64
 def profile(text: str) -> str:
     """The name of a certificate profile; raises `ValueRefused`."""
     if not _PROFILE.fullmatch(text):
-        raise ValueRefused(f"{quoted(text)} is not the name of a certificate profile")
+        raise ValueRefused(f"{quoted(text)} is not the name of a certificate profile, such as shortlived")
     return text
 
 

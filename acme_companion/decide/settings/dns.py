@@ -80,7 +80,7 @@ def _in_settings(source: Source) -> Iterator[Asked]:
 
 def _zone_and_how(text: str) -> tuple[Name, str]:
     zone, colon, how = text.partition(":")
-    if not colon or not how:
+    if not zone or not colon or not how:
         raise ValueRefused(f"{text[:80]!r} is not zone:provider, such as example.org:dns_cf")
     return values.name(zone.strip()), how.strip().lower()
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _VARIABLES = {variable.name: variable for variable in SETTINGS}
+_FILES_OF_SECRETS = {f"{variable.name}_FILE" for variable in SETTINGS if variable.secret}
 
 
 class Source:
@@ -38,10 +39,15 @@ class Source:
             if entry.key in _VARIABLES:
                 self.warnings += entry.warnings
                 self._compare(entry.key)
-            elif meant := nearest(entry.key):
+            elif entry.key in _FILES_OF_SECRETS:
                 self.misspelt.append(
-                    f"{entry.place}: {entry.key} is unknown and has no effect: did you mean {meant}?"
+                    f"{entry.place}: {entry.key} has no effect here: only the environment of the container may name a file"
                 )
+            else:
+                self._compare_spelling(entry.key, entry.place)
+        for key in environment:
+            if key not in _FILES_OF_SECRETS:
+                self._compare_spelling(key, "environment")
 
     def text(self, name: str) -> str:
         """The text that counts for `name`, its default included."""
@@ -72,6 +78,10 @@ class Source:
         if name in self._in_environment:
             return "environment"
         return self._in_file[name][1] if name in self._in_file else self._unset_place
+
+    def _compare_spelling(self, key: str, place: str) -> None:
+        if meant := nearest(key):
+            self.misspelt.append(f"{place}: {key} is unknown and has no effect: did you mean {meant}?")
 
     def _compare(self, name: str) -> None:
         ours, (theirs, place) = self._in_environment.get(name), self._in_file.get(name, ("", ""))

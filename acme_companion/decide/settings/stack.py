@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from acme_companion.decide.names import quoted
 from acme_companion.decide.settings import Database, Deployment, HostPort, Redis, Reloader, Secret, values
+from acme_companion.decide.settings.values import ValueRefused
 from acme_companion.decide.settings.variables import PORTS
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ def deployment(source: Source, hostname: Name, *, docker_socket_exists: bool) ->
 def _docker_host(source: Source, *, docker_socket_exists: bool) -> str:
     """Where containers are reached: RELOADER says what is there, DOCKER_HOST says where."""
     reloader = source.get("RELOADER", values.choice(Reloader))
-    given = source.get("DOCKER_HOST", values.optional(values.docker_host))
+    given = source.get("DOCKER_HOST", values.optional(_door_to_docker))
     usable: tuple[str, ...]
     match reloader:
         case Reloader.AUTO:
@@ -57,6 +59,23 @@ def _docker_host(source: Source, *, docker_socket_exists: bool) -> str:
             f"DOCKER_HOST empty for {automatic}",
         )
     return given or automatic
+
+
+def _door_to_docker(text: str) -> str:
+    """`unix:///path`, `tcp://host:port`, `https://host` or `none`."""
+    if text.lower() == "none":
+        return "none"
+    if text.startswith("unix://") and "@" not in text:
+        return "unix://" + values.path(text.removeprefix("unix://"))
+    if "@" not in text and not text.startswith(("tcp://", "https://")):
+        raise ValueRefused(f"{quoted(text)} is none of unix:///path, tcp://host:port, https://host and none")
+    found = values.url("tcp", "https")(text).rstrip("/")
+    parts = urlsplit(found)
+    if parts.path or parts.query or parts.fragment:
+        raise ValueRefused(f"{quoted(text)}: only a host and a port may follow {parts.scheme}://")
+    if parts.scheme == "tcp" and parts.port is None:
+        raise ValueRefused(f"{quoted(text)} has no port: write tcp://host:port")
+    return found
 
 
 def database(source: Source) -> Database | None:

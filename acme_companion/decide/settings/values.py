@@ -64,7 +64,10 @@ def usable(parse: Callable[[str], _T]) -> Callable[[str], tuple[tuple[_T, ...], 
             try:
                 found[parse(item)] = None
             except ValueRefused as problem:
-                sentences += problem.sentences
+                # Where an @ stands, a password may stand before it.
+                several = re.search(r"[;\s]", item) and "@" not in item
+                commas = f"{quoted(item)} is not one entry: separate entries with commas"
+                sentences += [commas] if several else problem.sentences
         return tuple(found), tuple(sentences)
 
     return parse_all
@@ -197,6 +200,8 @@ def host_port(default_port: int) -> Callable[[str], HostPort]:
 
     def parse(text: str) -> HostPort:
         _refuse_user(text)
+        if "/" in text:
+            raise ValueRefused(f"{quoted(text)} is neither host nor host:port: no / may stand in it")
         if text.count(":") > 1 and not text.startswith("["):
             return HostPort(host(text), default_port)
         before, colon, after = text.rpartition(":")
@@ -209,17 +214,21 @@ def host_port(default_port: int) -> Callable[[str], HostPort]:
 
 def resolver(text: str) -> HostPort:
     found = host_port(53)(text)
+    if _HOST.fullmatch(found.host) and not found.host[-1].isdigit():
+        raise ValueRefused(f"{quoted(text)} is not an IP address: a resolver is given by its address")
     return HostPort(str(address(found.host)), found.port)
 
 
 def published(text: str) -> HostPort:
     """A published port: `port` (then without a host) or `ip:port`."""
-    if ":" not in text:
-        return HostPort("", port(text))
-    found = host_port(0)(text)
-    if not found.port:
-        raise ValueRefused(f"{quoted(text)} has no port: write port or ip:port")
-    return HostPort(str(address(found.host)), found.port)
+    _refuse_user(text)
+    try:
+        if ":" not in text:
+            return HostPort("", port(text))
+        found = host_port(0)(text)
+        return HostPort(str(address(found.host)), port(str(found.port)))
+    except ValueRefused:
+        raise ValueRefused(f"{quoted(text)} is neither a port from 1 to 65535 nor ip:port") from None
 
 
 def url(*schemes: str) -> Callable[[str], str]:
@@ -242,22 +251,6 @@ def url(*schemes: str) -> Callable[[str], str]:
     return parse
 
 
-def docker_host(text: str) -> str:
-    """`unix:///path`, `tcp://host:port`, `https://host` or `none`."""
-    _refuse_user(text)
-    if text.lower() == "none":
-        return "none"
-    if text.startswith("unix://"):
-        return "unix://" + path(text.removeprefix("unix://"))
-    found = url("tcp", "https")(text).rstrip("/")
-    parts = urlsplit(found)
-    if parts.path or parts.query or parts.fragment:
-        raise ValueRefused(f"{quoted(text)}: only a host and a port may follow {parts.scheme}://")
-    if parts.scheme == "tcp" and parts.port is None:
-        raise ValueRefused(f"{quoted(text)} has no port: write tcp://host:port")
-    return found
-
-
 def contact(text: str) -> str | None:
     """An e-mail address that a CA accepts (RFC 8555 section 7.3); mailcow's example is none."""
     if text.lower() == "me@example.com":
@@ -270,7 +263,9 @@ def contact(text: str) -> str | None:
 
 def project(text: str) -> str:
     if not _PROJECT.fullmatch(text):
-        raise ValueRefused(f"{quoted(text)} is not a Compose project: only a-z, 0-9, - and _ may stand in it")
+        raise ValueRefused(
+            f"{quoted(text)} is not a Compose project: write it as `docker compose ls` shows it"
+        )
     return text
 
 
