@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from acme_companion.cli.arguments import parser
-from acme_companion.decide.problems import Busy, Problem, SettingsWrong
+from acme_companion.decide.problems import Busy, Problem, SettingsWrong, UsageWrong
 
 if TYPE_CHECKING:
     import argparse
@@ -32,14 +32,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return asyncio.run(_imported(arguments.command)(arguments))
     except SettingsWrong as problem:
         return _failed(arguments, str(problem), WRONG)
+    except UsageWrong as problem:
+        return _failed(arguments, f"acme-companion: {problem}", WRONG)
     except Busy as problem:
         command = shlex.join(sys.argv[1:] if argv is None else argv)
         return _failed(arguments, f"acme-companion: {problem}{_with_the_loop_stopped(command)}", FAILED)
     except Problem as problem:
         return _failed(arguments, f"acme-companion: {problem}", FAILED)
-    except KeyboardInterrupt:
-        return FAILED
-    except BrokenPipeError:
+    except (KeyboardInterrupt, BrokenPipeError):
         return FAILED
 
 

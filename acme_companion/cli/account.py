@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from acme_companion.act.acme.open_account import open_account
-from acme_companion.cli.caa import domains_of, no_account
+from acme_companion.cli.caa import domains_of, no_account, usable_directory_url
 from acme_companion.cli.clock import SystemClock
 from acme_companion.cli.configuration import load_settings
 from acme_companion.cli.tables import as_json
@@ -20,7 +20,7 @@ from acme_companion.decide.acme_problems import legible
 from acme_companion.decide.caa import records
 from acme_companion.decide.choosing import would_be_lost
 from acme_companion.decide.memory import Authority, Stop
-from acme_companion.decide.problems import NotYet, Problem, SettingsWrong
+from acme_companion.decide.problems import NotYet, Problem, UsageWrong
 from acme_companion.decide.settings import Ca, ChallengeType
 from acme_companion.tell.log import LOGGER, start_log
 
@@ -60,14 +60,14 @@ def chosen(settings: Settings, directory_url: str | None) -> Ca:
     if not directory_url:
         return settings.ca
     found = next((ca for ca in known if ca and ca.directory_url == directory_url), None)
-    return found or Ca(directory_url, ca_bundle=settings.ca.ca_bundle)
+    return found or Ca(usable_directory_url(directory_url), ca_bundle=settings.ca.ca_bundle)
 
 
 async def _show(settings: Settings, ca: Ca) -> dict[str, Any]:
     keys = account_keys(settings)
     key, path = keys.look(ca.directory_url), keys.where(ca.directory_url)
     if key is None:
-        raise NotYet(no_account(ca))
+        raise NotYet(no_account(settings, ca))
     async with open_account(ca, SystemClock(), key) as account:
         data = {**_about(ca, account), "key_file": str(path)}
     if keys.next_key(ca.directory_url):
@@ -158,11 +158,9 @@ def _remember(world: World, ca: Ca, account: OpenAccount, stopped: Stop | None =
 
 async def _deactivate(settings: Settings, ca: Ca, *, sure: bool) -> dict[str, Any]:
     if not sure:
-        raise SettingsWrong(
-            [
-                f"account deactivate: gives our account at {ca.directory_url} up for good: nothing is issued with its key any more, "
-                "and CAA records with its accounturi let nobody issue; say --yes if that is meant"
-            ]
+        raise UsageWrong(
+            f"account deactivate gives our account at {ca.directory_url} up for good: nothing is issued with its key any more, "
+            "and CAA records with its accounturi let nobody issue; say --yes if that is meant"
         )
     async with open_world(settings, LOGGER) as world:
         with world.store.lock():

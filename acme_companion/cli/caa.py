@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -15,8 +16,8 @@ from acme_companion.cli.wiring import account_keys, open_world
 from acme_companion.decide.caa import record
 from acme_companion.decide.known_cas import LETS_ENCRYPT
 from acme_companion.decide.names import Name, NameRefused
-from acme_companion.decide.problems import NotYet, SettingsWrong
-from acme_companion.decide.settings import Ca
+from acme_companion.decide.problems import NotYet, SettingsWrong, UsageWrong
+from acme_companion.decide.settings import Ca, values
 from acme_companion.tell.log import LOGGER, start_log
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ async def caa_command(arguments: argparse.Namespace) -> int:
     start_log(stream=sys.stderr, verbose=arguments.verbose)
     settings, ca = _given(arguments)
     if arguments.directory_url:
-        ca = replace(ca, directory_url=arguments.directory_url)
+        ca = replace(ca, directory_url=usable_directory_url(arguments.directory_url))
     authority = await look_up(ca, SystemClock(), _account_key(arguments.account_key, settings, ca))
     if not authority.caa_identities:
         raise NotYet(
@@ -84,7 +85,7 @@ def _account_key(file: str | None, settings: Settings | None, ca: Ca) -> bytes:
     if not file:
         key = account_keys(settings).look(ca.directory_url) if settings else None
         if key is None:
-            raise NotYet(no_account(ca))
+            raise NotYet(no_account(settings, ca))
         return key
     if file == "-":
         return sys.stdin.buffer.read()
@@ -94,19 +95,29 @@ def _account_key(file: str | None, settings: Settings | None, ca: Ca) -> bytes:
         raise NotYet(f"the account key {file} cannot be read: {problem.strerror}") from None
 
 
-def no_account(ca: Ca) -> str:
+def no_account(settings: Settings | None, ca: Ca) -> str:
     """What to do while there is none."""
+    first = settings is not None and ca.directory_url == settings.ca.directory_url
+    which = "" if first else f" --directory-url {shlex.quote(ca.directory_url)}"
     return (
-        f"there is no account key for {ca.directory_url} yet: the first order makes key and account; to have them now, run "
-        "`acme-companion account register`"
+        f"there is no account key for {ca.directory_url} yet: the first order there makes key and account; to have them now, run "
+        f"`acme-companion account register{which}`"
     )
+
+
+def usable_directory_url(text: str) -> str:
+    """What `--directory-url` says; raises `UsageWrong`."""
+    try:
+        return values.url("https")(text)
+    except values.ValueRefused as problem:
+        raise UsageWrong(f"--directory-url: {problem}") from None
 
 
 def _domains(texts: list[str]) -> tuple[Name, ...]:
     try:
         return tuple(Name.parse(text) for text in texts)
     except NameRefused as problem:
-        raise SettingsWrong([f"--domain {problem}"]) from None
+        raise UsageWrong(f"--domain: {problem}") from None
 
 
 async def domains_of(settings: Settings | None) -> tuple[Name, ...]:

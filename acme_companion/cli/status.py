@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from acme_companion.cli.configuration import load_settings
@@ -18,7 +19,6 @@ from acme_companion.tell.log import LOGGER, start_log
 
 if TYPE_CHECKING:
     import argparse
-    from datetime import datetime
 
     from acme_companion.decide.deployment import Verification
     from acme_companion.decide.memory import Held, HeldLineage
@@ -129,8 +129,13 @@ def _print(data: dict[str, Any]) -> None:
     server = data["server_pair"]
     print(f"cert.pem/key.pem: {_left(server)}, {server['says']}")
     if data["issues_nothing"]:
-        print(f"nothing is issued: {data['issues_nothing']}")
-    print(f"last success: {data['last_success'] or 'none yet'}")
+        print(f"nothing is issued: {data['issues_nothing'].removeprefix('nothing is ordered: ')}")
+    last = data["last_success"]
+    print(
+        f"last success: {datetime.fromisoformat(last):%Y-%m-%d %H:%M} UTC"
+        if last
+        else "last success: none yet"
+    )
     for url, line in data["limited"].items():
         print(f"{url}: {line}")
     if data["lineages"]:

@@ -32,6 +32,10 @@ class SettingsWrong(Problem):
         self.complaints = tuple(complaints)
 
 
+class UsageWrong(Problem):
+    """A command was typed in a way that makes no sense, or does not say that it is meant."""
+
+
 class NotYet(Problem):
     """The world is not ready; the same step may work later, not before `retry_at` if the other side named it.
 

@@ -66,6 +66,13 @@ def test_check_beside_a_pair_of_somebody_else(run: Run, tmp_path: Path):
 @pytest.mark.parametrize(
     ("arguments", "environment", "code", "says"),
     [
+        pytest.param(
+            ("account", "show", "--json", "--directory-url", "x"),
+            {},
+            2,
+            "--directory-url: 'x' is not a URL",
+            id="usage",
+        ),
         pytest.param(("check", "--json"), {"LE_STAGING": "maybe"}, 2, "settings: 1 problem", id="settings"),
         pytest.param(("caa", "--json"), {}, 1, "account key", id="something is missing"),
     ],
@@ -134,7 +141,7 @@ def test_status_shows_every_endpoint_by_its_address(capsys: pytest.CaptureFixtur
 
     assert capsys.readouterr().out.splitlines() == [
         "cert.pem/key.pem: 9 days left, ours",
-        "last success: 2026-11-21T12:00:00+00:00",
+        "last success: 2026-11-21 12:00 UTC",
         "https://ca.example/dir: nothing is ordered before 22 Nov 12:00 UTC: busy",
         "SERVICE  ENDPOINT            NAME              SERVES",
         "postfix  172.22.1.9:25/smtp  mail.example.org  as it should",

@@ -30,8 +30,14 @@ HEADINGS = ("NAME", "WHY")
         pytest.param(
             [("a.example.org", "one two three four five")],
             3,
-            "NAME           WHY\na.example.org  one two three four five",
+            "NAME           WHY\na.example.org  one two three\n               four five",
             id="a narrow terminal still gets a few words per line",
+        ),
+        pytest.param(
+            [("a." * 20 + "example.org", "ready, one two"), ("mail.example.org", "ready")],
+            40,
+            f"NAME              WHY\n{'a.' * 20}example.org\n{' ' * 18}ready, one two\nmail.example.org  ready",
+            id="a long name has a line of its own, and costs the others no room",
         ),
         pytest.param(
             [("a", "https://example.org/" + "x" * 40)],
