@@ -26,7 +26,7 @@ _PAGE_HEAD = """\
 
 Read from the environment of the container and from the env file (`mail.conf`, or mailcow's `mailcow.conf`). The environment wins;
 an empty value is the default. Yes and no are `y`/`yes`/`true`/`on`/`1` and `n`/`no`/`false`/`off`/`0` in any case. Whatever is wrong
-is said at once, with file and line, and nothing is started on settings that are half right.
+is said at once, with file and line, and nothing is started on settings that are half right; a name that looks misspelt is a warning.
 
 ## The env file
 

@@ -15,6 +15,7 @@ THEMES = (FIRST, NAMES, CA, CHALLENGES, CHECKS, SIBLINGS, DATABASE, REDIS, FILES
 SETTINGS: tuple[Variable, ...] = tuple(variable for theme in THEMES for variable in theme.variables)
 
 IGNORED: dict[str, str] = {
+    "ACME_CONTACT": "the address for the CA stands in ACME_ACCOUNT_EMAIL",
     "DBROOT": "the database is read as DBUSER, never as its administrator",
     "HTTP_BIND": "we check what the outside sees, not what the web server binds to",
     "HTTPS_BIND": "we check what the outside sees, not what the web server binds to",
