@@ -171,6 +171,16 @@ def test_the_env_file_holds_credentials_too() -> None:
             ),
             id="two places that say which provider",
         ),
+        pytest.param(
+            "CF_Token=t\n",
+            {"ACME_DNS_PROVIDER": "dns_cf"},
+            (
+                "environment: ACME_DNS_PROVIDER: has no effect, as no name is validated through DNS: set ACME_DNS_CHALLENGE=y, or "
+                "ACME_DNS_ZONES",
+            ),
+            id="a provider that nobody asks for",
+        ),
+        pytest.param("", {"ACME_DNS_PROVIDER": "dns_xxx"}, (), id="mailcow's own example of a provider"),
     ],
 )
 def test_warnings(file: str | DnsFile, environment: dict[str, str], expected: tuple[str, ...]) -> None:

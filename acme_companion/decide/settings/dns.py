@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from acme_companion.decide.dns_providers import CREDENTIALS, Interface, nearest_of
+from acme_companion.decide.dns_providers import CREDENTIALS, PLACEHOLDER, Interface, nearest_of
 from acme_companion.decide.settings import Challenges, ChallengeType, DnsZone, Secret, values
 from acme_companion.decide.settings.dns_file import DnsFile, Section
 from acme_companion.decide.settings.dns_words import (
@@ -48,6 +48,11 @@ def challenges(source: Source, given: DnsGiven) -> Challenges:
     in_settings = [*_everywhere(source), *_in_settings(source)]
     in_file = list(_in_file(source, file, {asked.zone for asked in in_settings}))
     wanted = [*in_settings, *in_file]
+    if not wanted and source.text("ACME_DNS_PROVIDER").lower() not in {"", PLACEHOLDER}:
+        source.warn(
+            "ACME_DNS_PROVIDER",
+            "has no effect, as no name is validated through DNS: set ACME_DNS_CHALLENGE=y, or ACME_DNS_ZONES",
+        )
     _tell(source, file, is_wanted=bool(wanted))
     _tell_misspelt(source, file, wanted)
     return Challenges(
