@@ -73,8 +73,8 @@ def leaf_of(chain_pem: bytes) -> x509.Certificate:
     """The first certificate of a PEM chain; raises `NotAPair`."""
     try:
         return x509.load_pem_x509_certificates(chain_pem)[0]
-    except (*UNREADABLE, IndexError) as problem:
-        raise NotAPair(f"not a PEM certificate ({problem})") from None
+    except (*UNREADABLE, IndexError):
+        raise NotAPair("not a PEM certificate") from None
 
 
 def certificate_of(leaf: x509.Certificate) -> Certificate:
@@ -119,8 +119,9 @@ def public_key_digest(key_pem: bytes) -> str:
         # Validating an RSA key takes 0.2 s and answers nothing here: a damaged key has another public half.
         key = load_pem_private_key(key_pem, password=None, unsafe_skip_rsa_key_validation=True)
         return spki_of(key.public_key())
-    except UNREADABLE as problem:
-        raise NotAPair(f"not an unencrypted PEM private key ({problem})") from None
+    except UNREADABLE:
+        # The library's own words are long, and tell developers where to read on.
+        raise NotAPair("not an unencrypted PEM private key") from None
 
 
 def _renewal_id(leaf: x509.Certificate) -> str:

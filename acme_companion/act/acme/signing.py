@@ -33,8 +33,8 @@ class AccountKey:
         try:
             # Validating RSA 4096 takes 0.2 s; a damaged key makes signatures that the CA refuses.
             key = load_pem_private_key(pem, password=None, unsafe_skip_rsa_key_validation=True)
-        except (ValueError, TypeError) as problem:
-            raise Damaged(f"the ACME account key is not an unencrypted PEM private key ({problem})") from None
+        except (ValueError, TypeError):
+            raise Damaged("the ACME account key is not an unencrypted PEM private key") from None
         self._key, self._algorithm = _suited(key)
         self.spki = spki_of(key.public_key())
 

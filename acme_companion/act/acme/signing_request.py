@@ -26,8 +26,8 @@ def certificate_key(key_pem: bytes) -> rsa.RSAPrivateKey | ec.EllipticCurvePriva
     try:
         # Validating RSA 4096 takes 0.2 s, and a damaged key cannot sign a CSR that the CA accepts.
         key = load_pem_private_key(key_pem, password=None, unsafe_skip_rsa_key_validation=True)
-    except (ValueError, TypeError) as problem:
-        raise Damaged(f"the certificate key is not an unencrypted PEM private key ({problem})") from None
+    except (ValueError, TypeError):
+        raise Damaged("the certificate key is not an unencrypted PEM private key") from None
     if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
         raise Damaged("the certificate key is neither RSA nor EC, which is what CAs accept")
     return key
