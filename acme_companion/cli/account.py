@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from acme_companion.act.acme.open_account import open_account
-from acme_companion.cli.caa import domains_of, no_account, usable_directory_url
+from acme_companion.cli.caa import PUT_RIGHT, domains_of, no_account, usable_directory_url
 from acme_companion.cli.clock import SystemClock
 from acme_companion.cli.configuration import load_settings
 from acme_companion.cli.tables import as_json
@@ -20,7 +20,7 @@ from acme_companion.decide.acme_problems import legible
 from acme_companion.decide.caa import records
 from acme_companion.decide.choosing import would_be_lost
 from acme_companion.decide.memory import Authority, Stop
-from acme_companion.decide.problems import NotYet, Problem, UsageWrong
+from acme_companion.decide.problems import Damaged, NotYet, Problem, UsageWrong
 from acme_companion.decide.settings import Ca, ChallengeType
 from acme_companion.tell.log import LOGGER, start_log
 
@@ -68,8 +68,11 @@ async def _show(settings: Settings, ca: Ca) -> dict[str, Any]:
     key, path = keys.look(ca.directory_url), keys.where(ca.directory_url)
     if key is None:
         raise NotYet(no_account(settings, ca))
-    async with open_account(ca, SystemClock(), key) as account:
-        data = {**_about(ca, account), "key_file": str(path)}
+    try:
+        async with open_account(ca, SystemClock(), key) as account:
+            data = {**_about(ca, account), "key_file": str(path)}
+    except Damaged as problem:
+        raise Damaged(f"{path}: {problem}: {PUT_RIGHT}") from None
     if keys.next_key(ca.directory_url):
         data["key_change"] = (
             "a change of the key was interrupted: the next cycle finds out which of the two counts"

@@ -16,7 +16,7 @@ from acme_companion.cli.wiring import account_keys, open_world
 from acme_companion.decide.caa import record
 from acme_companion.decide.known_cas import LETS_ENCRYPT
 from acme_companion.decide.names import Name, NameRefused
-from acme_companion.decide.problems import NotYet, SettingsWrong, UsageWrong
+from acme_companion.decide.problems import Damaged, NotYet, SettingsWrong, UsageWrong
 from acme_companion.decide.settings import Ca, values
 from acme_companion.tell.log import LOGGER, start_log
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from acme_companion.decide.settings import Settings
 
 DONE = 0
+PUT_RIGHT = "put the right key there, or move the file away to have a new one made"
 ORIGIN = "@"
 """The zone's own name, whichever it is (RFC 1035 section 5.1)."""
 
@@ -37,7 +38,11 @@ async def caa_command(arguments: argparse.Namespace) -> int:
     settings, ca = _given(arguments)
     if arguments.directory_url:
         ca = replace(ca, directory_url=usable_directory_url(arguments.directory_url))
-    authority = await look_up(ca, SystemClock(), _account_key(arguments.account_key, settings, ca))
+    key, path = _account_key(arguments.account_key, settings, ca)
+    try:
+        authority = await look_up(ca, SystemClock(), key)
+    except Damaged as problem:
+        raise Damaged(f"{path}: {problem}" + ("" if arguments.account_key else f": {PUT_RIGHT}")) from None
     if not authority.caa_identities:
         raise NotYet(
             f"{ca.directory_url} does not say which domain CAA records must name (meta.caaIdentities)"
@@ -81,16 +86,18 @@ def _given(arguments: argparse.Namespace) -> tuple[Settings | None, Ca]:
     return settings, settings.ca
 
 
-def _account_key(file: str | None, settings: Settings | None, ca: Ca) -> bytes:
+def _account_key(file: str | None, settings: Settings | None, ca: Ca) -> tuple[bytes, str]:
+    """The key, and where it is from."""
     if not file:
-        key = account_keys(settings).look(ca.directory_url) if settings else None
-        if key is None:
+        keys = account_keys(settings) if settings else None
+        key = keys.look(ca.directory_url) if keys else None
+        if keys is None or key is None:
             raise NotYet(no_account(settings, ca))
-        return key
+        return key, str(keys.where(ca.directory_url))
     if file == "-":
-        return sys.stdin.buffer.read()
+        return sys.stdin.buffer.read(), "standard input"
     try:
-        return Path(file).read_bytes()
+        return Path(file).read_bytes(), file
     except OSError as problem:
         raise NotYet(f"the account key {file} cannot be read: {problem.strerror}") from None
 

@@ -189,8 +189,8 @@ def _left(held: Held, found: Certificate, reason: str) -> list[str]:
         left.append(f"{_KEY_IS_OUT}. The old one is kept below backups/acme/ as .compromised")
         if sharing:
             left.append(
-                f"{', '.join(sharing)}: share that key and are replaced as well, but are not revoked: revoke them, too"
+                f"the same key, replaced as well, but not revoked by this: {', '.join(sharing)}; revoke each of them, too"
             )
     elif sharing:
-        left.append(f"{', '.join(sharing)}: share its private key, and stay in force with it")
+        left.append(f"the same private key, and in force as before: {', '.join(sharing)}")
     return left

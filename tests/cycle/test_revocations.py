@@ -46,7 +46,7 @@ async def test_compromised_key_is_used_no_more(stack: Stack):
         "revoke", stack.host, "--reason", "keyCompromise", "--by-certificate-key"
     )
     assert code == 0, output
-    assert f"{stack.imap}: share that key and are replaced as well, but are not revoked" in output
+    assert f"the same key, replaced as well, but not revoked by this: {stack.imap}" in output
     assert (
         "makes another one for all that have it (TLSA 3 1 1 records for the old one become untrue; " in output
     )
