@@ -20,7 +20,7 @@ from acme_companion.decide.acme_problems import legible
 from acme_companion.decide.caa import records
 from acme_companion.decide.choosing import would_be_lost
 from acme_companion.decide.memory import Authority, Stop
-from acme_companion.decide.problems import Damaged, NotYet, Problem, UsageWrong
+from acme_companion.decide.problems import Damaged, NotYet, Problem, Refused, UsageWrong
 from acme_companion.decide.settings import Ca, ChallengeType
 from acme_companion.tell.log import LOGGER, start_log
 
@@ -73,6 +73,8 @@ async def _show(settings: Settings, ca: Ca) -> dict[str, Any]:
             data = {**_about(ca, account), "key_file": str(path)}
     except Damaged as problem:
         raise Damaged(f"{path}: {problem}: {PUT_RIGHT}") from None
+    except Refused as problem:
+        raise Refused(f"{problem}; the account's key is {path}") from None
     if keys.next_key(ca.directory_url):
         data["key_change"] = (
             "a change of the key was interrupted: the next cycle finds out which of the two counts"

@@ -198,9 +198,24 @@ async def test_given_up(stack: Stack):
         _, output = await stack.command(command, "--json")
         assert "Nothing is ordered from" in " ".join(json.loads(output)["warnings"])
 
-    (stack.volume / "acme/account.pem").rename(stack.volume / "acme/account.pem.old")
+    key = stack.volume / "acme/account.pem"
+    code, output = await stack.command("account", "show")
+    assert (code, f"; the account's key is {key}" in output) == (1, True)
+    key.rename(key.with_suffix(".old"))
     assert not (await stack.cycle()).failed
     assert stack.accounts() == accounts + 1
+
+
+async def test_given_up_and_asked_again(stack: Stack):
+    """A CA has no more to say than that the account is dead: what to do stands beside it."""
+    await stack.cycle()
+    await stack.command("account", "deactivate", "--yes")
+
+    report = await stack.cycle(force=True)
+
+    sentences = [one.sentence for one in report.done]
+    assert report.failed
+    assert "(unauthorized): move the account key away so that a new account is made. Nothing" in sentences[0]
 
 
 async def test_given_up_long_before_it_is_needed(stack: Stack):

@@ -11,7 +11,7 @@ from acme_companion.act.acme.answer import Declined
 from acme_companion.decide.accounts import as_sentence, circumstances, is_stopped
 from acme_companion.decide.acme_problems import legible
 from acme_companion.decide.memory import Stop
-from acme_companion.decide.problems import AccountStopped, Refused
+from acme_companion.decide.problems import AccountStopped, Problem, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +30,7 @@ NEEDS_BINDING = (
     "the CA registers only accounts that are bound to an account at its own site (external account "
     "binding, RFC 8555 section 7.3.4): set ACME_EAB_KID and ACME_EAB_HMAC_KEY to what it shows there"
 )
+NEW_ACCOUNT = ": move the account key away so that a new account is made"
 
 
 class Account:
@@ -78,7 +79,8 @@ class Account:
             return stopped
         except Declined as about_account:
             problem = about_account.as_problem(self._clock.now())
-            return self.stopped(str(problem)) if isinstance(problem, Refused) else None
+            if isinstance(problem, Refused):
+                return self.stopped(_of_the_account(about_account, problem))
         return None
 
     def stopped(self, because: str) -> AccountStopped:
@@ -124,6 +126,9 @@ class Account:
             found = messages.NewRegistration(only_return_existing=True)
             answer = await self._network.post(directory.new_account, found.to_json(), by_key=True)
         except Declined as declined:
+            problem = declined.as_problem(self._clock.now())
+            if declined.kind == "unauthorized" and isinstance(problem, Refused):
+                raise self.stopped(_of_the_account(declined, problem)) from None
             if declined.kind != "accountDoesNotExist":
                 raise
             self._refuse_pinned(lost)
@@ -193,8 +198,7 @@ class Account:
         status = answer.read(lambda account: account.get("status", "valid"))
         if status in DEAD:
             raise self.stopped(
-                f"the CA says that our account is {status}, which is final (RFC 8555 section 7.3.6): "
-                "move the account key away so that a new account is made"
+                f"the CA says that our account is {status}, which is final (RFC 8555 section 7.3.6){NEW_ACCOUNT}"
             )
 
     def _warn(self, because: str) -> None:
@@ -203,3 +207,8 @@ class Account:
                 f"{because}: our account is now {self._network.account_url}; change CAA records with accounturi (and lasting "
                 "records for dns-persist-01), if there are any"
             )
+
+
+def _of_the_account(declined: Declined, problem: Problem) -> str:
+    """What a CA said when it was asked for nothing but our account, and what to do when it has been given up."""
+    return f"{problem}{NEW_ACCOUNT if declined.kind == 'unauthorized' else ''}"
