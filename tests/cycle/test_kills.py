@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,8 +44,10 @@ async def begin_and_signal(
     process: Process
 
     def send() -> None:
+        # Its own `send_signal` would fetch the exit code of one that just ended, before asyncio does.
         if process.returncode is None:
-            process.send_signal(number)
+            with suppress(ProcessLookupError):
+                os.kill(process.pid, number)
 
     async def fault(_: web.BaseRequest, forward: Forward) -> web.Response:
         if request % 2:
