@@ -72,12 +72,16 @@ def nothing(directory: Path) -> None:
     (directory / "key.pem").write_bytes(b"")
 
 
+def no_key(directory: Path) -> None:
+    (directory / "key.pem").unlink()
+
+
 def before(directory: Path, pair: Pair) -> Pair:
     put(directory.parent / "backups" / directory.name / GENERATION, pair, directory.name)
     return pair
 
 
-DAMAGE = pytest.mark.parametrize("damage", [another_key, another_chain, garbage, nothing])
+DAMAGE = pytest.mark.parametrize("damage", [another_key, another_chain, garbage, nothing, no_key])
 
 
 @DAMAGE
@@ -91,7 +95,9 @@ def test_a_generation_comes_back(store: Volume, root: Path, damage: Callable[[Pa
 
     # With the key that all certificates share nothing is lost when only the key was another one.
     source, wanted = (
-        ("acme/key.pem", good) if damage in {another_key, nothing} else (f"backups/{IMAP}/{GENERATION}", kept)
+        ("acme/key.pem", good)
+        if damage in {another_key, nothing, no_key}
+        else (f"backups/{IMAP}/{GENERATION}", kept)
     )
     assert pair_in(lineage) == wanted
     assert f"; restored from {source}; the files are kept in backups/{IMAP}/" in said

@@ -63,9 +63,9 @@ def _is_ours(root: Path, held: Held) -> bool:
 
 
 def _is_torn(path: Path) -> bool:
-    """Whether siblings take the directory for a certificate, and its key and chain do not belong together."""
+    """Whether the directory is one of a certificate, and its key is missing or does not belong to the chain."""
     try:
-        if any(files.read(path / name) is None for name in (DOMAINS, CERTIFICATE, KEY)):
+        if any(files.read(path / name) is None for name in (DOMAINS, CERTIFICATE)):
             return False
         files.read(path / CSR)
         reading.PairReader().certificate(path)
