@@ -24,7 +24,7 @@ from acme_companion.decide.problems import Problem
 from acme_companion.decide.report import DeploymentReport
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from acme_companion.cycle.expecting import ToVerify
     from acme_companion.decide.deployment import Action
@@ -48,7 +48,7 @@ class Attempt:
     """One deployment under way. `told`, `warnings`: sentences for the report; `faults`: actions that failed.
 
     `refused`: identities of siblings whose action failed; `down`: who is not up, as sentences by name; `fell`: one of these stood
-    before our action. `under_way`, `ended`: as in `Memory`.
+    before our action. `touched`, `under_way`, `ended`: as in `Memory`.
     """
 
     settings: Settings
@@ -62,60 +62,73 @@ class Attempt:
     faults: list[str] = field(default_factory=list)
     down: dict[str, str] = field(default_factory=dict)
     fell: bool = False
+    touched: list[str] = field(init=False)
     under_way: list[str] = field(init=False)
     ended: tuple[str, ...] = field(init=False)
     _cut_off: list[Sibling] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.under_way, self.ended = list(self.memory.under_way), self.memory.ended
+        self.touched, self.under_way = list(self.memory.touched), list(self.memory.under_way)
+        self.ended = self.memory.ended
 
     async def act(self, change: Change) -> None:
         """Take every sibling through its action, one after the other."""
         siblings = await self._some_siblings()
-        steps = rollout(siblings, change)
+        steps = rollout(await self._start_whom_we_stopped(siblings), change)
         self.told += steps.left_alone
         self.warnings += steps.complaints
         if steps.steps:
             names = ", ".join(sibling.name for sibling, _ in steps.steps)
             self.world.log.info(f"taking {names} through the new certificates")
-        for sibling, action in steps.steps:
+        await self._one_after_the_other(steps.steps)
+
+    async def act_again(self) -> None:
+        """Only on whom an unfinished deployment left down, out or serving something else: the others have done their part."""
+        siblings = await self._some_siblings()
+        steps = rollout(await self._start_whom_we_stopped(siblings), Change.CHANGED)
+        self.warnings += steps.complaints
+        verification = await self._until_settled(LOOK_BEFORE_ACTING)
+        await self._one_after_the_other(
+            [(one, action) for one, action in steps.steps if self._has_to_act(one, verification)]
+        )
+
+    def _has_to_act(self, sibling: Sibling, verification: Verification) -> bool:
+        # Of who shows nothing (out of our sight, or started with a pair that was broken) only our own actions are known,
+        # and nobody shows what is gone.
+        shown = verification.of(sibling)
+        hidden = not shown or bool(self.memory.gone)
+        return any(not one.ok for one in shown) or (hidden and sibling.name not in self.touched)
+
+    async def _one_after_the_other(self, steps: Iterable[tuple[Sibling, Action]]) -> None:
+        for sibling, action in steps:
             if await self._somebody_fell():
                 self.told.append(f"{sibling.name}: left alone, because {'; '.join(self.down.values())}")
             else:
                 await self._one(sibling, action)
-        await self._start_whom_we_stopped(siblings)
 
     async def _somebody_fell(self) -> bool:
         """Whether one that we acted on does not stand: then the others go on with what they have. Waits for nobody."""
+        if not self._watched():
+            return False
         try:
-            siblings = await self.world.siblings.list() if self.acted else ()
+            siblings = await self.world.siblings.list()
         except Problem:
             return False  # who fell is seen when what is served is looked at
         self.down = self._down(siblings, crashed_too=True)
         return self.fell
 
-    async def act_again(self) -> None:
-        """Only on whom an unfinished deployment left down, out or serving something else: the others have done their part."""
-        siblings = await self._some_siblings()
-        verification = await self._until_settled(LOOK_BEFORE_ACTING)
-        steps = rollout(siblings, Change.CHANGED)
-        self.warnings += steps.complaints
-        for sibling, action in steps.steps:
-            # Of who shows nothing (out of our sight, or started with a pair that was broken) only our own actions are known,
-            # and nobody shows what is gone.
-            shown = verification.of(sibling)
-            hidden = not shown or bool(self.memory.gone)
-            stale = any(not one.ok for one in shown)
-            if stale or (hidden and sibling.name not in self.memory.touched):
-                await self._one(sibling, action)
-        await self._start_whom_we_stopped(siblings)
+    async def _start_whom_we_stopped(self, siblings: Iterable[Sibling]) -> list[Sibling]:
+        """Who does not run is its admin's business, unless an unfinished deployment of ours ended it; the others are given back.
 
-    async def _start_whom_we_stopped(self, siblings: Iterable[Sibling]) -> None:
-        """A container that does not run is its admin's business, unless an unfinished deployment of ours ended it."""
-        ours = {*self.memory.under_way, *self.memory.ended}
+        Before anything else is done: whoever is down is not kept waiting for those who stand.
+        """
+        ours, others = {*self.memory.under_way, *self.memory.ended}, []
         for sibling in siblings:
             if sibling.name in ours and sibling.state != "running" and not came_up(sibling, sibling).by_hand:
                 await self._one(sibling, BRING_BACK)
+            else:
+                others.append(sibling)
+        return others
 
     async def _some_siblings(self) -> tuple[Sibling, ...]:
         siblings = await self.world.siblings.list()
@@ -140,9 +153,8 @@ class Attempt:
             and s.identity not in self.refused
             and (stronger := escalated(action))
         ]
-        for sibling, action in harder:
-            self.told.append(f"{sibling.name} still serves another certificate: {action}")
-            await self._one(sibling, action)
+        self.told += [f"{one.name} still serves another certificate: {action}" for one, action in harder]
+        await self._one_after_the_other(harder)
         return bool(harder)
 
     async def bring_back(self) -> Verification:
@@ -150,7 +162,7 @@ class Attempt:
 
         Not who refused to reload, and stands: it serves what it served, and a restart would end that.
         """
-        self.expected = to_verify(self.world, self.memory)
+        self.expected, self.touched = to_verify(self.world, self.memory), []
         # Mail comes first: whoever is down is not kept waiting for those who stand.
         for sibling, action in sorted(self._watched(), key=lambda one: one[0].name not in self.down):
             by_command = action.kind in {ActionKind.EXEC, ActionKind.SIGNAL}
@@ -172,6 +184,8 @@ class Attempt:
             self.told.append(self.faults[-1])
         else:
             self.told.append(f"{sibling.name}: {action} done")
+            if sibling.name not in self.touched:
+                self.touched.append(sibling.name)
             self._remember()
 
     def _remember(self) -> None:
@@ -179,8 +193,7 @@ class Attempt:
 
     def after(self, memory: Memory) -> Memory:
         """`memory` with what is known now of the containers that we acted on."""
-        touched = tuple(dict.fromkeys((*memory.touched, *self.touched())))
-        return replace(memory, touched=touched, under_way=tuple(self.under_way), ended=self.ended)
+        return replace(memory, touched=tuple(self.touched), under_way=tuple(self.under_way), ended=self.ended)
 
     async def verify(self) -> Verification:
         """Look at every endpoint until all serve what they should, a sibling stays down, or the limit passes."""
@@ -249,7 +262,7 @@ class Attempt:
             else:
                 return tuple(s for s in siblings if handling(s, self.settings.deployment.https_port))
 
-    def _watched(self) -> Iterable[tuple[Sibling, Action]]:
+    def _watched(self) -> Collection[tuple[Sibling, Action]]:
         """Whom we acted on, each with its first action, and whom an attempt that was cut off had acted on."""
         acted = [*((one, BRING_BACK) for one in self._cut_off), *reversed(self.acted)]
         return {sibling.identity: (sibling, action) for sibling, action in acted}.values()
@@ -274,11 +287,6 @@ class Attempt:
                 down[before.name] = verdict.because
                 self.fell = self.fell or (stood and not verdict.by_hand)
         return down
-
-    def touched(self) -> tuple[str, ...]:
-        """The containers that our actions reached, by name."""
-        reached = (sibling.name for sibling, _ in self.acted if sibling.identity not in self.refused)
-        return tuple(dict.fromkeys(reached))
 
     def report(
         self, verification: Verification | None = None, *, ok: bool, rolled_back: bool = False

@@ -133,6 +133,6 @@ def _rolled_back(
         at_least = AFTER_MORE_ROLL_BACKS if earlier else AFTER_A_ROLL_BACK
         failures[directory] = one_more(earlier, now, because, at_least=at_least)
     left = tuple(dict.fromkeys((*memory.rolled_back, *restored)))
-    # What was touched with the new pair before this attempt has to be taken through the old one.
-    known = attempt.after(replace(memory, touched=()))
+    # Whoever was touched with the new pair has to be taken through the old one.
+    known = replace(attempt.after(memory), touched=())
     return replace(known, undeployed=left, rolled_back=left, lineage_failures=failures)

@@ -91,10 +91,11 @@ class Memory:
     `not_ready_since`: when a name first looked not ready, without a ready look since. `unknown_since`: when nobody could tell
     for the first time, without an answer since. `missing_since`: when a mail domain with certified names was first not listed.
     `windows`: by fingerprint.
-    `authorities`: by directory URL. `undeployed`: first names of lineages whose switch the siblings have not yet been
-    seen to serve. `touched`: containers, by name, that
-    an unfinished deployment acted on; `under_way`: those that stood before that, and that nobody has looked at since; `ended`:
-    those that were seen down since. `gone`: lineages that were archived, where siblings may not know it yet. `rolled_back`: those of `undeployed` that hold their previous generation already.
+    `authorities`: by directory URL. `undeployed`: directories of lineages whose switch the siblings have not yet been seen to
+    serve. `touched`: containers, by name, that an unfinished deployment has taken through what is in place; `under_way`: those
+    that stood before that, and that nobody has looked at since; `ended`: those that were seen down since. `gone`: directories of
+    lineages that were archived, where siblings may not know it yet. `rolled_back`: those of `undeployed` that hold their previous
+    generation already.
     `forced`: directories of lineages that an admin wanted renewed and
     that have not been since. `unwanted_since`: by directory, when nobody wanted a lineage of
     ours any more. `own_addresses`: the last public addresses that were learnt, as text.

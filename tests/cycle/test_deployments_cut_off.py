@@ -268,3 +268,75 @@ async def test_the_others_are_left_alone_when_one_falls(stack: Stack, siblings: 
     assert len(second.asked) == asked
     assert {one.served for one in report.deployment.endpoints} == {old}
     assert [one.state for one in await siblings.list()] == ["running", "running"]
+
+
+async def test_another_certificate_arrives_after_it(stack: Stack, siblings: TlsSiblings):
+    """Stopped before anybody saw that all stand; the next cycle has yet another pair for them, and nobody is missing."""
+    await stack.cycle()
+    stack.siblings = watched = _AfterTheLastAction(siblings, None)
+    await stopped(stack.cycle(force=True), watched.reached)
+    stack.siblings = siblings
+
+    report = await stack.cycle(force=True)
+
+    assert report.deployment.ok
+    assert {one.served for one in report.deployment.endpoints} == {stack.certificate().fingerprint}
+
+
+async def test_another_certificate_arrives_after_one_was_ended(stack: Stack, siblings: TlsSiblings):
+    """Stopped between the end and the start of a service: that one is started first, and then all are taken through the pair."""
+    await stack.cycle()
+    second = siblings.all[1]
+    stack.siblings = watched = _AfterTheLastAction(siblings, None)
+    await stopped(stack.cycle(force=True), watched.reached)
+    second.stop()
+    stack.siblings, asked = siblings, len(siblings.asked)
+
+    report = await stack.cycle(force=True)
+
+    assert report.deployment.ok
+    assert [one.state for one in await siblings.list()] == ["running", "running"]
+    assert {one.served for one in report.deployment.endpoints} == {stack.certificate().fingerprint}
+    assert second.asked[-1] == "restart"
+    assert len(siblings.asked) == asked + 2
+
+
+async def test_stopped_before_docker_was_told(stack: Stack, siblings: TlsSiblings):
+    """Nobody knows whether a service that cannot be looked at took the pair up: it is asked to at the next start."""
+    await stack.cycle()
+    first = siblings.all[0]
+    first.hidden, asked = True, len(first.asked)
+    reached = asyncio.Event()
+
+    class Slow:
+        async def list(self) -> tuple[Sibling, ...]:
+            return await siblings.list()
+
+        async def act(self, sibling: Sibling, action: Action) -> None:
+            reached.set()
+            await asyncio.get_running_loop().create_future()
+
+    stack.siblings = Slow()
+    await stopped(stack.cycle(force=True), reached)
+    stack.siblings = siblings
+
+    assert (await stack.cycle()).deployment.ok
+    assert len(first.asked) == asked + 1
+
+
+async def test_one_falls_in_a_deployment_that_is_gone_on_with(stack: Stack, siblings: TlsSiblings):
+    """Docker was away when the pair came; once it is back, the first service falls over it, and the second is left alone."""
+    await stack.cycle()
+    first, second = siblings.all
+    old, asked = stack.certificate().fingerprint, len(second.asked)
+    siblings.unreachable = True
+    assert (await stack.cycle(force=True)).failed
+    siblings.unreachable = False
+    first.refuses = second.refuses = _Everything(but=old)
+    await until_tried_again(stack, DEPLOYMENT)
+
+    report = await stack.cycle()
+
+    assert report.deployment.rolled_back
+    assert len(second.asked) == asked
+    assert [one.state for one in await siblings.list()] == ["running", "running"]
