@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +12,9 @@ from acme_companion.decide.problems import NotYet
 from tests.act.acme_world import HeardLog, LaterClock, session_with
 
 if TYPE_CHECKING:
-    from tests.act.acme_proxy import AcmeProxy
+    from aiohttp import web
+
+    from tests.act.acme_proxy import AcmeProxy, Forward
 
 
 async def test_nothing_is_ordered_by_a_clock_that_is_far_ahead(proxy: AcmeProxy) -> None:
@@ -22,7 +25,7 @@ async def test_nothing_is_ordered_by_a_clock_that_is_far_ahead(proxy: AcmeProxy)
         ):
             await session.knowledge()
 
-    assert [one.path for one in proxy.requests] == ["/dir"]
+    assert [one.path for one in proxy.requests] == ["/dir", "/nonce-plz"]
 
 
 @pytest.mark.parametrize(
@@ -35,3 +38,20 @@ async def test_a_clock_that_is_a_little_wrong(proxy: AcmeProxy, hours: int, said
         assert (await session.knowledge()).account_uri
 
     assert [f"this host's clock is {said}" in line for line in log.warnings] == [True]
+
+
+@pytest.mark.parametrize("age", [timedelta(hours=1), timedelta(days=30)], ids=str)
+async def test_a_directory_that_was_kept_on_the_way(proxy: AcmeProxy, age: timedelta) -> None:
+    """A cache gives it with the day on which it was made. It says nothing of our clock, and stops nothing."""
+
+    async def kept(_: web.BaseRequest, forward: Forward) -> web.Response:
+        response = await forward()
+        response.headers["Date"] = format_datetime(datetime.now(UTC) - age, usegmt=True)
+        return response
+
+    proxy.on("/dir", kept)
+    log = HeardLog()
+    async with session_with(proxy, log=log) as session:
+        assert (await session.knowledge()).account_uri
+
+    assert log.warnings == []

@@ -43,7 +43,9 @@ if TYPE_CHECKING:
 
     import aiohttp
 
+    from acme_companion.act.acme.answer import Answer
     from acme_companion.decide.acme_answers import Directory
+    from acme_companion.decide.acme_headers import ClockFault
     from acme_companion.decide.memory import Authority
     from acme_companion.decide.names import Name
     from acme_companion.decide.settings import Ca
@@ -222,15 +224,20 @@ class Session:
     async def _sign_in(self) -> Orders:
         self._account.refuse_stopped()
         answer = await self._network.get(self._ca.directory_url)
-        self._compare_clocks(answer.headers.get("Date"))
         directory = answer.read(directory_of)
         self._network.new_nonce_url = directory.new_nonce
+        if self._clock_fault(answer):
+            # A cache on the way may have kept the directory for days, and keeps no nonce (RFC 8555 section 7.2).
+            self._judge_clock(await self._network.get(directory.new_nonce))
         await self._account.sign_in(directory)
         return self._orders_at(directory)
 
-    def _compare_clocks(self, date: str | None) -> None:
+    def _clock_fault(self, answer: Answer) -> ClockFault | None:
+        return clock_fault(answer.headers.get("Date"), self._clock.now(), answer.url)
+
+    def _judge_clock(self, answer: Answer) -> None:
         """No certificate may be spent on a clock that is far ahead; any other difference is only told."""
-        fault = clock_fault(date, self._clock.now(), self._ca.directory_url)
+        fault = self._clock_fault(answer)
         if fault and fault.hopeless:
             raise NotYet(f"{fault.sentence}. Nothing is ordered until then")
         if fault:
