@@ -1,8 +1,16 @@
-"""What holds for every test."""
+"""What holds for all tests."""
 
 from __future__ import annotations
 
 import signal
+
+from hypothesis import HealthCheck, settings
+
+# How long an example takes tells how busy the machine is, and nothing about the rule.
+settings.register_profile(
+    "any machine", parent=settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 
 def pytest_configure() -> None:

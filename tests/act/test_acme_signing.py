@@ -38,7 +38,7 @@ def keys(kind: str) -> tuple[AccountKey, JWK]:
     url=URLS,
     account=URLS | st.just(""),
 )
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_what_is_signed_is_read_back_exactly(
     kind: str, payload: bytes, nonce: bytes, url: str, account: str
 ) -> None:

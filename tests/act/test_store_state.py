@@ -37,7 +37,7 @@ def test_what_is_remembered_is_read(root: Path) -> None:
     assert oct((root / ".companion" / "state.json").stat().st_mode & 0o777) == "0o600"
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 @given(st.binary(max_size=200))
 def test_any_bytes(root: Path, data: bytes) -> None:
     """Any damaged state is moved aside, unchanged, on the next write; until then nothing is remembered, with a warning."""

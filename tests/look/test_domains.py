@@ -7,7 +7,6 @@ import re
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from acme_companion.decide.facts import MailDomains, Refusal
@@ -155,7 +154,6 @@ def any_bytes(server) -> Mailcow:
 
 
 @given(rows=st.lists(st.text(max_size=60) | st.binary(max_size=60) | st.none(), max_size=12))
-@hypothesis_settings(deadline=None)
 def test_any_rows(any_bytes, rows):
     """Whatever stands in the table: no exception, accepted names hold a-z, 0-9, - and dots only, refusals one line each."""
     raw = [
