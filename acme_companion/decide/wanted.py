@@ -145,8 +145,29 @@ def keep_held(wanted: Wanted, lineages: Iterable[HeldLineage]) -> Wanted:
             room -= len(staying)
             missing = tuple(name for name in missing if name not in staying)
         if missing:
-            others.append(WantedCertificate(missing, continues=lineage.directory))
+            others = list(_going_on(others, lineage.directory, set(names), missing))
     return replace(wanted, certificates=(server, *others), room=max(room, 0))
+
+
+def _going_on(
+    others: Iterable[WantedCertificate],
+    directory: str,
+    certified: Collection[Name],
+    missing: tuple[Name, ...],
+) -> Iterator[WantedCertificate]:
+    """`others`, and `missing` with what else of the same certificate is wanted: apart, one of them would be ordered anew.
+
+    What would be new in it may not fit beside them, and gets one of its own.
+    """
+    stay: list[Name] = []
+    for one in others:
+        if one.continues != directory:
+            yield one
+            continue
+        stay += (name for name in one.names if name in certified)
+        if new := tuple(name for name in one.names if name not in certified):
+            yield WantedCertificate(new)
+    yield WantedCertificate(tuple(sorted((*stay, *missing))), continues=directory)
 
 
 def with_names_in_transit(wanted: Wanted, held: Held, now: datetime) -> Wanted:

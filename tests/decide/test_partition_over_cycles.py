@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from acme_companion.decide.facts import MailDomains, Unanswered
 from acme_companion.decide.lineages import lineage_of, matches, unwanted
 from acme_companion.decide.memory import HeldLineage
-from acme_companion.decide.wanted import possible_names, wanted_certificates, with_names_in_transit
+from acme_companion.decide.wanted import (
+    keep_held,
+    possible_names,
+    wanted_certificates,
+    with_names_in_transit,
+)
 from tests.builders import HOST, NOW, certificate, domains, held, lineage, names, naming
 
 if TYPE_CHECKING:
     from acme_companion.decide.names import Name
 
 WORDS = ("autoconfig", "imap", "mx", "pop", "smtp", "x", "y")
+NOBODY_KNOWS = MailDomains(unanswered=Unanswered("the database does not answer"))
 FULL_NAMES = ("a.org", "b.org", "c.org", "imap.c.example", "*.d.example", "*.e.example")
 
 
@@ -110,6 +117,26 @@ def test_every_change_comes_to_rest(situations):
         volume.cycle(now)
         volume.cycle(now)
         assert volume.cycle(now) == []
+
+
+@settings(max_examples=200)
+@given(st.lists(SITUATIONS, min_size=1, max_size=4), st.integers(2, 9))
+def test_a_database_that_hiccups(situations, most):
+    """While nobody can tell the mail domains, no name that a certificate beside the server's has is ordered once more."""
+    volume = Volume()
+    for now in (replace(one, most=most) for one in situations):
+        for _ in range(3):
+            volume.cycle(now)
+
+    wanted = wanted_certificates(now.naming, NOBODY_KNOWS, volume.certified, volume.lineages)
+    wanted = with_names_in_transit(keep_held(wanted, volume.lineages), held(*volume.lineages), NOW)
+
+    standing = {one.directory: set(one.certificate.names) for one in volume.lineages if one.certificate}
+    beside = set().union(*(names for directory, names in standing.items() if directory != HOST))
+    continued = dict(matches(wanted.certificates, volume.lineages))
+    for one in wanted.certificates[1:]:
+        if beside.issuperset(one.names):
+            assert set(one.names) <= standing[continued[one].directory]
 
 
 def test_a_name_whose_directories_are_all_taken():

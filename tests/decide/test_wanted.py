@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from acme_companion.decide.facts import Refusal
+from acme_companion.decide.lineages import matches
 from acme_companion.decide.wanted import (
     WantedCertificate,
     keep_held,
@@ -144,6 +145,19 @@ def test_a_silent_database_costs_nobody_a_name():
     kept = keep_held(wanted, lineages)
 
     assert texts(kept.certificates) == ["mail.example.org imap.a.tld", "autoconfig.b.tld autodiscover.b.tld"]
+
+
+def test_a_silent_database_has_nothing_ordered():
+    """A certificate has names of the settings and of the database: it goes on with both, and one that is new gets its own."""
+    made = naming(additional="x.tld y.tld z.tld", most_names=2, autodiscover=False)
+    lineages = (lineage("mail.example.org x.tld"), lineage("imap.a.tld y.tld"))
+    wanted = wanted_certificates(made, domains(), names("mail.example.org x.tld y.tld z.tld"), lineages)
+
+    kept = keep_held(wanted, lineages)
+
+    assert texts(kept.certificates) == ["mail.example.org x.tld", "z.tld", "imap.a.tld y.tld"]
+    server, _, other = kept.certificates
+    assert dict(matches(kept.certificates, lineages)) == {server: lineages[0], other: lineages[1]}
 
 
 def test_names_that_cannot_be_certified_do_not_crowd_others_out():
