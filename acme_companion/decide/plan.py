@@ -223,8 +223,9 @@ class _Planner:
         ca = self.settings.ca
         if unknown_profile := profile_refused(ca, self.memory.authorities.get(ca.directory_url)):
             return unknown_profile, None
-        # Of all names: the directory of a first certificate is called by whatever name is ready first.
-        directories = {order.lineage.directory, *(name.directory for name in wanted.names)}
+        # Of all names: the directory of a first certificate is called by whatever name is ready first. Not another one's.
+        free = (name.directory for name in wanted.names if name.directory not in self.occupied)
+        directories = {order.lineage.directory, *free}
         failures = [
             self.memory.lineage_failures[one] for one in directories if one in self.memory.lineage_failures
         ]

@@ -10,7 +10,9 @@ from acme_companion.decide.facts import Unanswered
 from acme_companion.decide.forgetting import without_the_past
 from acme_companion.decide.lineages import remember_unwanted
 from acme_companion.decide.memory import Held, HeldLineage, Memory
+from acme_companion.decide.plan import make_plan
 from acme_companion.decide.steps import DEPLOYMENT, Archive, Deploy, Hold, Issue, Keep, Lineage
+from acme_companion.decide.wanted import wanted_certificates
 from tests.builders import (
     CA_URL,
     DAY,
@@ -24,6 +26,7 @@ from tests.builders import (
     names,
     naming,
     plan,
+    settings,
     verdicts,
 )
 
@@ -217,3 +220,20 @@ def test_an_expired_certificate_secures_nothing():
     steps = plan(made, domains("here.tld"), verdicts(f"{HOST} imap.here.tld"), has)
 
     assert [type(step) for step in steps] == [Issue]
+
+
+def test_nobody_waits_for_a_failure_of_another_certificate():
+    """Its directory is called by a name that has moved: what fails there is no business of the certificate that the name gets."""
+    other = HeldLineage("imap.a.tld", certificate("imap.b.tld", age_days=80))
+    has = held(lineage(HOST), other)
+    has = replace(has, memory=replace(has.memory, lineage_failures={other.directory: failures()}))
+    found, seen = domains("a.tld b.tld"), verdicts(f"{HOST} imap.a.tld imap.b.tld")
+
+    steps = make_plan(
+        settings(SNI), found, wanted_certificates(SNI, found, None, has.lineages), seen, has, NOW
+    ).steps
+
+    assert [(type(step), step.lineage.directory) for step in steps[1:] if isinstance(step, Issue | Hold)] == [
+        (Issue, "imap.a.tld_2"),
+        (Hold, "imap.a.tld"),
+    ]
