@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from acme_companion.act.store.reading import PairReader
 from acme_companion.decide.memory import Held, HeldLineage, Memory
-from acme_companion.decide.pair import Pair
+from acme_companion.decide.pair import Certificate, Pair
 from tests.act.store_parts import HOST, KEY, NOW, OTHER_KEY, issued, pem_of, put, volume
 
 if TYPE_CHECKING:
@@ -72,6 +72,24 @@ def test_what_did_not_change_is_not_parsed_again(root: Path) -> None:
 
     assert first is second
     assert pairs.certificate(root / MAIL) == changed.certificate() != first
+
+
+def test_what_is_gone_is_not_kept(root: Path) -> None:
+    """A process that runs for years sees thousands of certificates come and go."""
+    store = volume(root)
+
+    def read(pair: Pair) -> Certificate | None:
+        put(root / MAIL, pair, MAIL)
+        return [store.read().lineages[0].certificate for _ in range(2)][-1]
+
+    there, other = issued(MAIL), issued(MAIL)
+    first, same = read(there), read(there)
+    read(other)
+    again = read(there)
+
+    assert first is same
+    assert again == first
+    assert again is not first
 
 
 def test_force_renew_is_consumed(root: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from acme_companion.act.store import files, generations, keys, layout
 from acme_companion.act.store.layout import BACKUPS, CERTIFICATE, CSR, DOMAINS, FORCE_RENEW, KEY
@@ -14,18 +14,44 @@ from acme_companion.decide.pair import NotAPair, certificate_of, leaf_of, public
 from acme_companion.decide.problems import Damaged
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator
+    from collections.abc import Callable, Container, Iterable, Iterator
     from pathlib import Path
 
     from acme_companion.decide.pair import Certificate
+
+
+T = TypeVar("T")
+
+
+class _Parsed(Generic[T]):
+    """What files were parsed to, while each round of reading finds them again: it must not grow over the years."""
+
+    def __init__(self, parse: Callable[[bytes], T]) -> None:
+        self._parse = parse
+        self._now: dict[bytes, T] = {}
+        self._before: dict[bytes, T] = {}
+
+    def next_round(self) -> None:
+        self._before, self._now = self._now, {}
+
+    def of(self, content: bytes) -> T:
+        known = sha256(content).digest()  # a secret that is in the memory twice is one too many
+        if known not in self._now:
+            self._now[known] = self._before[known] if known in self._before else self._parse(content)
+        return self._now[known]
 
 
 class PairReader:
     """Reads pairs; what it has parsed once, be it a key that many of them share, is not parsed again while it stays the same."""
 
     def __init__(self) -> None:
-        self._certificates: dict[bytes, Certificate] = {}
-        self._digests: dict[bytes, str] = {}
+        self._certificates = _Parsed(lambda chain: certificate_of(leaf_of(chain)))
+        self._digests = _Parsed(public_key_digest)
+
+    def next_round(self) -> None:
+        """Everything will be read once more: what is not found again is forgotten."""
+        self._certificates.next_round()
+        self._digests.next_round()
 
     def certificate(self, directory: Path) -> Certificate | None:
         """The facts of the pair in `directory`, None without a `cert.pem`; raises `NotAPair` or `Damaged` with the path."""
@@ -40,35 +66,27 @@ class PairReader:
         if chain is None:
             return None
         try:
-            certificate = self._certificate(chain)
+            certificate = self._certificates.of(chain)
         except NotAPair as problem:
             raise NotAPair(f"{directory / CERTIFICATE}: {problem}") from None
         if self._digest(directory / KEY) != certificate.spki:
             raise NotAPair(f"{directory / KEY}: does not belong to the {CERTIFICATE} beside it")
         return certificate
 
-    def _certificate(self, chain: bytes) -> Certificate:
-        known = sha256(chain).digest()
-        if known not in self._certificates:
-            self._certificates[known] = certificate_of(leaf_of(chain))
-        return self._certificates[known]
-
     def _digest(self, path: Path) -> str:
         key = files.read(path)
         if key is None:
             raise NotAPair(f"{path}: is missing")
-        known = sha256(key).digest()  # a secret that is in the memory twice is one too many
-        if known not in self._digests:
-            try:
-                self._digests[known] = public_key_digest(key)
-            except NotAPair as problem:
-                raise NotAPair(f"{path}: {problem}") from None
-        return self._digests[known]
+        try:
+            return self._digests.of(key)
+        except NotAPair as problem:
+            raise NotAPair(f"{path}: {problem}") from None
 
 
 def held(root: Path, example: Path, memory: Memory, pairs: PairReader) -> Held:
     """Everything that decisions need of the volume; raises `Damaged` when it cannot be listed at all."""
     files.require_directory(root)
+    pairs.next_round()
     lineages = tuple(_lineages(root, pairs, memory))
     memory = _adopting(memory, lineages)
     server, damage = pair_or_damage(root, pairs)
