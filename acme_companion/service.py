@@ -171,10 +171,8 @@ async def _one_cycle(settings: Settings, world: World, *, starting: bool) -> dat
     except Problem as problem:
         world.log.error(str(problem))
         world.cycle_failed(world.clock.now())
-    except (
-        Exception,
-        asyncio.CancelledError,
-    ) as fault:  # the loop must outlive a fault of ours: years, unattended
+    except (Exception, asyncio.CancelledError) as fault:
+        # The loop must outlive a fault of ours: years, unattended.
         if _asked_to_end():
             raise
         if limit.expired():
