@@ -15,35 +15,37 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LINEAGES = 50
-LATENCY = 50
+LATENCY, NONE = 50, 0
 RETRY_AFTER = 3
 LIMIT = 60.0
 CADDY = 41.0  # seconds that caddy 2.11, the best peer, took where the targets were set
 
 
 async def sni50(results: Results, runs: int) -> None:
-    """In process and as whole processes; with `Retry-After: 3` in process only."""
+    """In process and as whole processes; beside a CA that is near, and with `Retry-After: 3`, in process only."""
+    with Stage(latency_ms=NONE) as stage:
+        await _flows(results, stage, "sni50-order-flow", runs, NONE)
     with Stage(latency_ms=LATENCY) as stage:
-        await _flows(results, stage, "sni50-order-flow", runs)
+        await _flows(results, stage, "sni50-order-flow", runs, LATENCY)
         await _processes(results, stage, runs)
     with Stage(latency_ms=LATENCY, retry_after=RETRY_AFTER) as stage:
-        await _flows(results, stage, "sni50-retry-after", 1)
+        await _flows(results, stage, "sni50-retry-after", 1, LATENCY)
 
 
-async def _flows(results: Results, stage: Stage, case: str, runs: int) -> None:
+async def _flows(results: Results, stage: Stage, case: str, runs: int, latency: int) -> None:
     flows = OrderFlows(stage)
     await flows.bound([stage.fresh_names(1)])
     await flows.companion([stage.fresh_names(1)])
-    pair = [Series(tool, case, LINEAGES, LATENCY) for tool in (BOUND, COMPANION)]
+    pair = [Series(tool, case, LINEAGES, latency) for tool in (BOUND, COMPANION)]
     for _ in range(runs):
         for series, flow in zip(pair, (flows.bound, flows.companion), strict=True):
             before = stage.requests()
             series.took(*await flow([[name] for name in stage.fresh_names(LINEAGES)]))
             series.requests.append(stage.requests() - before)
     results.add(*pair)
-    results.targets.append(
-        Target(f"{case}, in process: times the bound", ratio(pair[1].row, pair[0].row), 1.5)
-    )
+    if latency:  # near a CA nothing but our own pace is measured
+        times = ratio(pair[1].row, pair[0].row)
+        results.targets.append(Target(f"{case}, in process: times the bound", times, 1.5))
 
 
 async def _processes(results: Results, stage: Stage, runs: int) -> None:
